@@ -1,0 +1,1 @@
+"""A Cilium networking lab declared as data, provisioned by pyinfra, proven by testinfra."""

@@ -1,0 +1,101 @@
+"""What lab.yaml declares, as frozen dataclasses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+from netaddr import IPAddress, IPNetwork
+
+Role = Literal["control-plane", "worker"]
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A layer-2 network. ``cidr`` is canonical (no host bits)."""
+
+    name: str
+    cidr: IPNetwork
+
+
+@dataclass(frozen=True)
+class Interface:
+    """A machine's interface on a segment."""
+
+    name: str
+    segment: Segment
+    address: IPAddress
+
+    @property
+    def cidr(self) -> str:
+        """The address with its segment's prefix, as netplan writes it: ``192.168.10.100/24``."""
+        return f"{self.address}/{self.segment.cidr.prefixlen}"
+
+
+@dataclass(frozen=True)
+class Dummy:
+    """A dummy interface of the router; ``cidr`` keeps the host bits (10.10.1.200/24)."""
+
+    name: str
+    cidr: IPNetwork
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What every machine has, however it is run or reached.
+
+    ``ssh_key`` is None for machines that `ciliumlab up` makes: their key is the lab's own.
+    """
+
+    name: str
+    interfaces: tuple[Interface, ...]
+    ssh_host: str
+    ssh_port: int
+    ssh_user: str
+    ssh_key: str | None
+    cpus: int
+    memory_mib: int
+
+
+@dataclass(frozen=True)
+class Node(Machine):
+    role: Role
+
+
+@dataclass(frozen=True)
+class Router(Machine):
+    dummies: tuple[Dummy, ...]
+    summary: IPNetwork | None
+
+
+@dataclass(frozen=True)
+class Kubernetes:
+    pod_cidr: IPNetwork
+    pod_cidr_mask_size: int
+    service_cidr: IPNetwork
+
+
+@dataclass(frozen=True)
+class Pool:
+    """LoadBalancer addresses ``start`` to ``stop``, both included, all inside ``segment``."""
+
+    name: str
+    start: IPAddress
+    stop: IPAddress
+    segment: Segment
+
+
+@dataclass(frozen=True)
+class Topology:
+    name: str
+    segments: tuple[Segment, ...]
+    router: Router
+    nodes: tuple[Node, ...]
+    kubernetes: Kubernetes
+    pools: tuple[Pool, ...]
+
+    @cached_property
+    def machines(self) -> tuple[Machine, ...]:
+        """Nodes in the file's order, then the router."""
+        return (*self.nodes, self.router)
