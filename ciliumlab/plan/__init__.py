@@ -1,0 +1,27 @@
+"""What a deploy makes true: topology and settings in, plain data out. Pure; no pyinfra, no I/O."""
+
+from __future__ import annotations
+
+from ciliumlab.plan.hosts import hosts
+from ciliumlab.plan.network import etc_hosts
+from ciliumlab.plan.render import render
+from ciliumlab.plan.types import Plan
+from ciliumlab.settings import Settings
+from ciliumlab.topology import Topology
+
+__all__ = ["Plan", "build", "render"]
+
+
+def build(topology: Topology, settings: Settings) -> Plan:
+    """The whole plan, ready for JSON.
+
+    Lists that are the same on many hosts (routes, packages) are one shared object: read it, or copy it
+    first.
+    """
+    return {
+        "hosts": hosts(topology, settings),
+        "etc_hosts": etc_hosts(topology),
+        "kubeadm": {"init": [], "join": {}},
+        "helm_values": {},
+        "manifests": [],
+    }

@@ -1,0 +1,136 @@
+"""The settings of group_data/all.py and `--data key=value`, read and checked.
+
+The defaults are the values in group_data/all.py, and written nowhere else.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Literal, get_args
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+
+from ciliumlab.errors import DeclarationError, Problem
+from ciliumlab.wording import closest, instead, listed, shown
+
+Datapath = Literal["native", "vxlan", "geneve"]
+
+_Check = Callable[[object], str | None]
+"""What is wrong with a value and how to mend it, or None."""
+
+_ZONE = re.compile(r"UTC|[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)+")
+
+
+def _one_of(choices: tuple[str, ...]) -> _Check:
+    def check(value: object) -> str | None:
+        return None if value in choices else f"must be {listed(choices, 'or')}, not {shown(value)}"
+
+    return check
+
+
+def _time_zone(value: object) -> str | None:
+    if not isinstance(value, str) or not _ZONE.fullmatch(value):
+        return f"must be a time zone such as Asia/Seoul, not {shown(value)}"
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        # Without any zones installed here, the hosts are left to judge.
+        zones = available_timezones()
+        if zones:
+            near = closest(value, zones)
+            offer = f"did you mean {near}?" if near else "`timedatectl list-timezones` lists them"
+            return f"{shown(value)} is not a time zone; {offer}"
+    return None
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One field a setting; a new one is declared here, and its default in group_data/all.py."""
+
+    timezone: str = field(metadata={"check": _time_zone})
+    datapath: Datapath = field(metadata={"check": _one_of(get_args(Datapath))})
+
+    @classmethod
+    def read(cls, path: Path, overrides: Sequence[str] = ()) -> Settings:
+        """The settings of the file ``path`` (group_data/all.py) with ``key=value`` overrides, which are
+        parsed as pyinfra parses `--data`.
+
+        Raises DeclarationError with every problem: names that are no setting, missing ones, wrong values.
+        """
+        values = {}
+        places = {}
+        problems = []
+        for name, value in _execute(path).items():
+            # What pyinfra leaves out of its data too: private names, and modules that were imported.
+            if not name.startswith("_") and not isinstance(value, ModuleType):
+                values[name] = value
+                places[name] = f"{path}: {name}"
+        for override in overrides:
+            name, equals, text = override.partition("=")
+            if equals:
+                values[name] = _parse(text)
+                places[name] = f"--data {shown(name)}"
+            else:
+                problems.append(Problem(f"--data {shown(override)}", "must be written as key=value"))
+        known = [setting.name for setting in fields(cls)]
+        for name in values:
+            if name not in known:
+                problems.append(Problem(places[name], f"is not a setting; {instead(name, known)}"))
+        return cls._build(values, lambda name: places.get(name, f"{path}: {name}"), problems)
+
+    @classmethod
+    def from_mapping(cls, mapping: Mapping[str, object], where: str) -> Settings:
+        """The settings among other data, such as pyinfra's ``host.data.dict()``.
+
+        ``where`` names the mapping in problems. Raises DeclarationError with every setting that is
+        missing or wrong; other names are left alone.
+        """
+        return cls._build(mapping, lambda name: f"{where}: {name}", [])
+
+    @classmethod
+    def _build(
+        cls, values: Mapping[str, Any], place: Callable[[str], str], problems: Sequence[Problem]
+    ) -> Settings:
+        problems = [*problems]
+        for setting in fields(cls):
+            name = setting.name
+            if name not in values:
+                problems.append(Problem(place(name), "is missing; give it a value in group_data/all.py"))
+                continue
+            wrong = setting.metadata["check"](values[name])
+            if wrong:
+                problems.append(Problem(place(name), wrong))
+        if problems:
+            raise DeclarationError(problems)
+        return cls(**{setting.name: values[setting.name] for setting in fields(cls)})
+
+
+def _execute(path: Path) -> dict[str, object]:
+    """The module-level names of a Python file, which runs as pyinfra would run it."""
+    names: dict[str, object] = {"__file__": str(path)}
+    try:
+        exec(compile(path.read_bytes(), str(path), "exec"), names)
+    except OSError as error:
+        raise DeclarationError(Problem(str(path), f"cannot be read: {error.strerror}")) from error
+    except Exception as error:  # whatever a file of someone's own may raise
+        what = f"{type(error).__name__}: {error}".partition("\n")[0]
+        raise DeclarationError(Problem(str(path), f"does not run: {what}")) from error
+    return names
+
+
+def _parse(text: str) -> object:
+    """A value of `--data`, as ``parse_cli_arg`` in pyinfra_cli/util.py takes it: true or false in any
+    case, a whole number, JSON, or else the text itself.
+    """
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    for parse in (int, json.loads):
+        try:
+            return parse(text)
+        except (ValueError, RecursionError):
+            continue
+    return text
