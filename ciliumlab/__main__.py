@@ -1,0 +1,3 @@
+from ciliumlab.cli import main
+
+main()

@@ -1,0 +1,175 @@
+"""The command line: ``ciliumlab plan | up | down | destroy | status | ssh | console | snapshot | restore``.
+
+Exit status: 0 done; 1 something failed while it was carried out; 2 a wrong declaration or call, and
+nothing was touched. Results go to stdout, progress and problems to stderr.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from ciliumlab import plan as plans
+from ciliumlab import state
+from ciliumlab.errors import LabError
+from ciliumlab.progress import Progress
+from ciliumlab.settings import Settings
+from ciliumlab.state import State
+from ciliumlab.topology import load
+
+_Command = Callable[..., None]
+
+
+class _Group(click.Group):
+    """Turns what a user can cause into lines on stderr and an exit status."""
+
+    def invoke(self, context: click.Context) -> Any:
+        try:
+            return super().invoke(context)
+        except LabError as error:
+            click.echo(str(error), err=True)
+            sys.exit(error.exit_status)
+
+
+def _topology_option(command: _Command) -> _Command:
+    return click.option(
+        "--topology",
+        "path",
+        type=click.Path(path_type=Path),
+        envvar="CILIUMLAB_TOPOLOGY",
+        default=state.DEFAULT_TOPOLOGY,
+        show_default=True,
+        help="The lab's file.",
+    )(command)
+
+
+def _lab(path: Path) -> Any:
+    from ciliumlab.machines.lab import Lab  # what `plan` does not need, it does not wait for
+
+    return Lab(load(path), State(state.directory(path)), str(path))
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="ciliumlab")
+def main() -> None:
+    """A Cilium networking lab declared as data."""
+
+
+@main.command()
+@_topology_option
+@click.option("--data", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a setting.")
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+def plan(path: Path, overrides: Sequence[str], as_json: bool) -> None:
+    """Show what a deploy would make true, without touching a host."""
+    built = plans.build(load(path), Settings.read(state.settings_path(path), overrides))
+    if as_json:
+        click.echo(json.dumps(built))
+    else:
+        click.echo(plans.render(built))
+
+
+@main.command()
+@_topology_option
+@click.option("--kind", type=click.Choice(["auto", "guest", "container"]), default="auto", show_default=True)
+@click.option("--image", type=click.Choice(["auto", "ubuntu", "debian"]), default="auto", show_default=True)
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+def up(path: Path, kind: str, image: str, names: Sequence[str]) -> None:
+    """Make and start the machines (all, or those named)."""
+    lab = _lab(path)
+    with Progress() as progress:
+        lab.up(names, kind, image, progress)
+
+
+@main.command()
+@_topology_option
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+def down(path: Path, names: Sequence[str]) -> None:
+    """Shut machines down (all, or those named); they keep their disks."""
+    lab = _lab(path)
+    with Progress() as progress:
+        lab.down(names, progress)
+
+
+@main.command()
+@_topology_option
+@click.option("--confirm", metavar="LAB", help="The lab's name, to be asked nothing.")
+def destroy(path: Path, confirm: str | None) -> None:
+    """Switch the machines off and delete them with their disks."""
+    lab = _lab(path)
+    name = lab.topology.name
+    if confirm is None:
+        confirm = click.prompt(f"Deletes all machines of this lab. Repeat its name ({name})", err=True)
+    if confirm != name:
+        raise click.UsageError(f"{confirm!r} is not this lab's name ({name}); nothing was touched")
+    lab.destroy()
+
+
+@main.command()
+@_topology_option
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+def status(path: Path, as_json: bool) -> None:
+    """Show what stands where."""
+    lab = _lab(path)
+    rows = lab.status()
+    if as_json:
+        click.echo(json.dumps(rows, indent=1))
+        return
+    table = Table(box=None, pad_edge=False)
+    for column in ("machine", "is", "as", "addresses", "log in with"):
+        table.add_column(column, no_wrap=True)
+    for row in rows:
+        login = f"ciliumlab ssh {row['name']}"
+        table.add_row(row["name"], row["state"], row["kind"], ", ".join(row["addresses"]), login)
+    Console(soft_wrap=True).print(table)
+
+
+@main.command(context_settings={"ignore_unknown_options": True})
+@_topology_option
+@click.argument("name")
+@click.argument("command", nargs=-1, type=click.UNPROCESSED)
+def ssh(path: Path, name: str, command: Sequence[str]) -> None:
+    """Log in to a machine, or run a COMMAND there."""
+    from ciliumlab.machines.identity import ssh_command
+
+    lab = _lab(path)
+    arguments = [*ssh_command(lab.state, lab.machine(name)), *command]
+    os.execvp(arguments[0], arguments)
+
+
+@main.command()
+@_topology_option
+@click.argument("name")
+def console(path: Path, name: str) -> None:
+    """Sit down at a machine's console (user and password vagrant; Ctrl-] leaves)."""
+    from ciliumlab.machines import console as consoles
+
+    lab = _lab(path)
+    consoles.attach(lab.console(name))
+
+
+@main.command()
+@_topology_option
+@click.argument("tag")
+def snapshot(path: Path, tag: str) -> None:
+    """Keep all machines as they are now under TAG."""
+    lab = _lab(path)
+    with Progress() as progress:
+        lab.snapshot(tag, progress)
+
+
+@main.command()
+@_topology_option
+@click.argument("tag")
+def restore(path: Path, tag: str) -> None:
+    """Put all machines back to what TAG kept."""
+    lab = _lab(path)
+    with Progress() as progress:
+        lab.restore(tag, progress)
