@@ -1,0 +1,42 @@
+# Two commands: `make lab` makes, provisions and shows the lab; `make test` proves that it does.
+# Both install what they need first: programs by apt, Python packages into .venv.
+
+PYTHON ?= python3
+BIN := .venv/bin
+# Where the controller's own Python has no packages of this project, nothing of it may be found.
+export PYTHONNOUSERSITE := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help programs lab test check unit whole-runs clean
+
+help: ## show this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+
+programs:
+	@./prerequisites.sh
+
+.venv/.installed: pyproject.toml | programs
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test]'
+	touch $@
+
+lab: .venv/.installed ## make the machines, provision them, say what stands where
+	$(BIN)/ciliumlab up
+	$(BIN)/pyinfra -y inventory/lab.py deploy.py
+	$(BIN)/ciliumlab status
+
+test: check unit whole-runs ## everything: style, types, unit tests, whole runs on real machines
+
+check: .venv/.installed ## style and types
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+unit: .venv/.installed ## what needs no machine
+	$(BIN)/pytest tests/unit
+
+whole-runs: .venv/.installed ## boot, deploy, verify, reboot, kill, on machines of the tests' own
+	$(BIN)/pytest tests/lab
+
+clean: ## delete the environment (not the lab: ciliumlab destroy does that)
+	rm -rf .venv
