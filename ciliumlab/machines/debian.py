@@ -23,8 +23,9 @@ DISK_SIZE = "12G"  # sparse: what a machine can grow to, not what the image take
 
 _PACKAGES = [
     *("ca-certificates", "curl", "dbus", "iproute2", "iputils-ping", "iputils-tracepath", "kmod"),
-    *("libpam-systemd", "netplan.io", "openssh-server", "python3", "sudo", "systemd"),
-    *("systemd-resolved", "systemd-sysv", "udev"),
+    # What lets an ordinary user ping.
+    *("libpam-systemd", "linux-sysctl-defaults", "netplan.io", "openssh-server", "python3", "sudo"),
+    *("systemd", "systemd-resolved", "systemd-sysv", "udev"),
 ]
 
 _KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
@@ -141,9 +142,10 @@ def _build(folder: Path, architecture: str, apt_sources: list[str], report: Repo
 
     report("building the Debian 13 image: disk")
     run([*inside, "mkdir", tree], what="unpacking the Debian 13 image")
-    # Capabilities of programs (ping's) are extended attributes.
-    unpack = ["tar", "--xattrs", "--xattrs-include=*", "-xf", str(archive), "-C", str(tree)]
-    run([*inside, *unpack], what="unpacking the Debian 13 image")
+    # Capabilities of programs are extended attributes. Device nodes only root could make, and a
+    # machine mounts a /dev of its own.
+    unpack = ["tar", "--xattrs", "--xattrs-include=*", "--exclude=./dev/*", "-xf", str(archive)]
+    run([*inside, *unpack, "-C", tree], what="unpacking the Debian 13 image")
     archive.unlink()
     for link, name in (("vmlinuz", "vmlinuz"), ("initrd.img", "initrd")):
         found = next((tree / "boot").glob(f"{link}-*"))

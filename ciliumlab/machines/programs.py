@@ -57,7 +57,6 @@ def run(
     *,
     what: str,
     cwd: Path | None = None,
-    env: dict[str, str] | None = None,
     stdin: bytes | None = None,
 ) -> str:
     """Run a program to its end and return what it printed on stdout.
@@ -70,7 +69,7 @@ def run(
         done = subprocess.run(
             [find(program) or program, *map(str, command[1:])],
             cwd=cwd,
-            env=None if env is None else {**os.environ, **env},
+            env={**os.environ, "PATH": _PATH},  # what it runs may be there too
             input=stdin,
             stdin=subprocess.DEVNULL if stdin is None else None,
             capture_output=True,

@@ -115,6 +115,7 @@ class Supervisor:
                     **os.environ,
                     "TERM": "vt220",
                     "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1",  # a current systemd boots with nothing else
+                    "SYSTEMD_NSPAWN_API_VFS_WRITABLE": "network",  # net.* sysctls are the namespace's own
                     "SYSTEMD_SECCOMP": "0",  # a kubelet and an eBPF datapath need bpf(), keyctl() …
                 },
             )
