@@ -1,0 +1,73 @@
+"""Debian packages."""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+from typing_extensions import override
+
+from ciliumlab.facts.shell import Sections, State, sections
+
+
+class Package(TypedDict):
+    """A package that dpkg knows. ``installed`` is true only for one that is configured and whole."""
+
+    version: str
+    installed: bool
+    held: bool
+
+
+class PackageState(TypedDict):
+    """``distribution`` is "debian-12" or "ubuntu-24.04"; ``broken`` names packages left half done.
+
+    ``interrupted`` is true when dpkg was cut off and left a journal, after which apt refuses to work.
+    """
+
+    distribution: str
+    packages: dict[str, Package]
+    broken: list[str]
+    interrupted: bool
+
+
+# dpkg-query(1), db:Status-Abbrev: desired action, status, error flag. U is unpacked, F half-configured,
+# H half-installed, W and t wait for triggers, R must be installed again.
+_HALF_DONE = "UFHWt"
+
+
+class Packages(State[PackageState]):
+    """State of packages, and of dpkg itself.
+
+    + names: the packages to report on
+    """
+
+    @override
+    def command(self, names: list[str]) -> str:
+        return sections(
+            distribution='. /etc/os-release && echo "$ID-$VERSION_ID"',
+            packages=(
+                "dpkg-query -W -f '${db:Status-Abbrev}|${Package}|${Version}\\n'"
+                f" | awk -F'|' -v wanted=' {' '.join(names)} '"
+                f' \'index(wanted, " " $2 " ") || $1 ~ /^.[{_HALF_DONE}]|R/\''
+            ),
+            journal="ls /var/lib/dpkg/updates | grep -x '[0-9]*'",
+        )
+
+    @override
+    def parse(self, found: Sections) -> PackageState:
+        packages: dict[str, Package] = {}
+        broken = []
+        for line in found["packages"]:
+            status, name, version = line.split("|")
+            half_done = status[1] in _HALF_DONE or "R" in status[2:]
+            if half_done:
+                broken.append(name)
+            installed = status[1] == "i" and not half_done
+            # Where a name is known for several architectures, one that is installed decides.
+            if installed or name not in packages:
+                packages[name] = Package(version=version, installed=installed, held=status[0] == "h")
+        return PackageState(
+            distribution=found["distribution"][0],
+            packages=packages,
+            broken=broken,
+            interrupted=bool(found["journal"]),
+        )

@@ -1,0 +1,49 @@
+"""Files as they are on a host."""
+
+from __future__ import annotations
+
+import shlex
+
+from typing_extensions import override
+
+from ciliumlab.facts.shell import (
+    FileState,
+    FileText,
+    Sections,
+    State,
+    contents,
+    listing,
+    parse_contents,
+    parse_listing,
+    sections,
+)
+
+
+class Files(State[dict[str, FileState]]):
+    """Mode, owner and SHA-256 of any number of files.
+
+    + paths: absolute paths; one that does not exist is not in the answer
+    """
+
+    @override
+    def command(self, paths: list[str]) -> str:
+        return sections(files=listing(paths))
+
+    @override
+    def parse(self, found: Sections) -> dict[str, FileState]:
+        return parse_listing(found["files"])
+
+
+class Texts(State[dict[str, FileText]]):
+    """Mode, owner and text of small files.
+
+    + paths: absolute paths; one that does not exist is not in the answer
+    """
+
+    @override
+    def command(self, paths: list[str]) -> str:
+        return sections(files=contents(*(shlex.quote(path) for path in paths)))
+
+    @override
+    def parse(self, found: Sections) -> dict[str, FileText]:
+        return parse_contents(found["files"])

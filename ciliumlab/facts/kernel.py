@@ -1,0 +1,107 @@
+"""The running kernel: its modules and its settings, with the files that carry them over a reboot."""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+from typing_extensions import override
+
+from ciliumlab.facts.shell import FileState, Sections, State, listing, parse_listing, quoted, sections
+
+# systemd-detect-virt(1): what kind of container this is, or nothing. A container shares its host's kernel.
+_CONTAINER = "systemd-detect-virt --container | grep -vx none"
+
+
+class ModuleState(TypedDict):
+    """``loaded`` holds modules in the kernel, whether loaded or built in, with "_" for "-".
+
+    ``container`` is true where the kernel belongs to somebody else.
+    """
+
+    loaded: list[str]
+    container: bool
+    files: dict[str, FileState]
+
+
+class Modules(State[ModuleState]):
+    """Kernel modules that are there, and the file that loads them at boot.
+
+    + file: absolute path of the modules-load.d file
+    """
+
+    @override
+    def command(self, file: str) -> str:
+        return sections(
+            container=_CONTAINER,
+            loaded="cut -d' ' -f1 /proc/modules",
+            # Paths such as kernel/net/bridge/br_netfilter.ko.
+            builtin='cat "/lib/modules/$(uname -r)/modules.builtin"',
+            files=listing([file]),
+        )
+
+    @override
+    def parse(self, found: Sections) -> ModuleState:
+        names = [*found["loaded"], *(path.rpartition("/")[2].split(".")[0] for path in found["builtin"])]
+        return ModuleState(
+            loaded=sorted({module_name(name) for name in names}),
+            container=bool(found["container"]),
+            files=parse_listing(found["files"]),
+        )
+
+
+def module_name(name: str) -> str:
+    """The kernel's own spelling: it takes "-" and "_" for the same and prints the latter."""
+    return name.replace("-", "_")
+
+
+class SysctlState(TypedDict):
+    """``values`` of the keys that exist, blanks normalised to single spaces."""
+
+    values: dict[str, str]
+    container: bool
+    files: dict[str, FileState]
+
+
+class Sysctls(State[SysctlState]):
+    """Kernel settings as they run, and the file that sets them at boot.
+
+    + keys: names as sysctl(8) writes them, "net.ipv4.ip_forward"
+    + file: absolute path of the sysctl.d file
+    """
+
+    @override
+    def command(self, keys: list[str], file: str) -> str:
+        return sections(
+            container=_CONTAINER,
+            values=f"grep -H '' -- {quoted(sysctl_path(key) for key in keys)}",
+            files=listing([file]),
+        )
+
+    @override
+    def parse(self, found: Sections) -> SysctlState:
+        values = {}
+        for line in found["values"]:
+            path, value = line.split(":", 1)
+            values[path] = " ".join(value.split())
+        return SysctlState(
+            values={sysctl_key(path): value for path, value in values.items()},
+            container=bool(found["container"]),
+            files=parse_listing(found["files"]),
+        )
+
+
+_PROC_SYS = "/proc/sys/"
+_SWAP_SEPARATORS = str.maketrans("./", "/.")
+
+
+def sysctl_path(key: str) -> str:
+    """Where the kernel keeps a key: "net.ipv4.conf.eth0/1.rp_filter" is of the interface "eth0.1".
+
+    sysctl(8): "." and "/" are exchanged, so that an interface's dot can be written as "/".
+    """
+    return _PROC_SYS + key.translate(_SWAP_SEPARATORS)
+
+
+def sysctl_key(path: str) -> str:
+    """The key of a path that `sysctl_path` made."""
+    return path.removeprefix(_PROC_SYS).translate(_SWAP_SEPARATORS)

@@ -1,0 +1,134 @@
+"""Several questions in one remote command: output in named sections, files listed with checksums."""
+
+from __future__ import annotations
+
+import shlex
+from base64 import b64decode
+from collections.abc import Iterable
+from typing import Generic, TypedDict, TypeVar
+
+from pyinfra.api.exceptions import FactProcessError
+from pyinfra.api.facts import FactBase
+from typing_extensions import override
+
+# No tool that is asked prints a line that begins so.
+_MARK = "==ciliumlab== "
+
+_STAT_FORMAT = "%a|%U:%G|%F|%n"
+
+T = TypeVar("T")
+Sections = dict[str, list[str]]
+
+
+class State(FactBase[T | None], Generic[T]):
+    """A fact that asks several questions in one command: `command` uses `sections`, `parse` reads them.
+
+    Output that cannot be understood fails the host with one line, as an unreadable fact; it never
+    ends the run with a traceback.
+    """
+
+    def parse(self, found: Sections) -> T:
+        raise NotImplementedError
+
+    @override
+    def process(self, output: list[str]) -> T:
+        try:
+            return self.parse(split(output))
+        except (ValueError, LookupError) as error:
+            raise FactProcessError(f"cannot understand what the host answered: {error!r}") from error
+
+
+def sections(**commands: str) -> str:
+    """One shell command that prints the output of each command under its name.
+
+    A command that fails does not stop those after it, and its section is what it managed to print: a
+    file or program that is not there is an answer, and what it means is the parser's to say.
+    """
+    parts = ["export LC_ALL=C"]
+    for name, command in commands.items():
+        parts += [f"echo {shlex.quote(_MARK + name)}", f"{{ {command}; }} 2>/dev/null"]
+    return "; ".join([*parts, "true"])
+
+
+def split(output: Iterable[str]) -> Sections:
+    """The lines of each section. ValueError when something is printed before the first."""
+    found: Sections = {}
+    lines: list[str] | None = None
+    for line in output:
+        if line.startswith(_MARK):
+            lines = found.setdefault(line.removeprefix(_MARK), [])
+        elif lines is None:
+            raise ValueError(f"unexpected line {line!r}")
+        else:
+            lines.append(line)
+    return found
+
+
+def quoted(words: Iterable[str]) -> str:
+    """Words for a shell command line."""
+    return " ".join(shlex.quote(word) for word in words)
+
+
+class FileState(TypedDict):
+    """A file as it is: ``mode`` in octal digits ("644"), ``owner`` as "user:group".
+
+    ``sha256`` is None for what is no regular file (a directory, a link).
+    """
+
+    mode: str
+    owner: str
+    sha256: str | None
+
+
+def listing(paths: Iterable[str]) -> str:
+    """A command for `parse_listing`: mode, owner, kind and SHA-256 of the files that exist."""
+    names = quoted(paths)
+    return f"stat -c {shlex.quote(_STAT_FORMAT)} -- {names}; sha256sum -- {names}"
+
+
+def parse_listing(lines: Iterable[str]) -> dict[str, FileState]:
+    """Files by path; one that does not exist is not among them."""
+    files: dict[str, FileState] = {}
+    regular = set()
+    for line in lines:
+        if line.count("|") >= 3:
+            mode, owner, kind, path = line.split("|", 3)
+            files[path] = FileState(mode=mode, owner=owner, sha256=None)
+            if kind.startswith("regular"):
+                regular.add(path)
+        else:
+            # sha256sum follows links, so that only a regular file's answer counts.
+            digest, path = line[:64], line[66:]
+            if path in regular:
+                files[path]["sha256"] = digest
+    return files
+
+
+class FileText(TypedDict):
+    """A small text file: ``mode`` in octal digits, ``owner`` as "user:group", its ``text``."""
+
+    mode: str
+    owner: str
+    text: str
+
+
+def contents(*words: str) -> str:
+    """A command for `parse_contents`: the exact bytes of small files that exist.
+
+    ``words`` go to the shell as they are and may be patterns; quote names that come from outside.
+    """
+    return (
+        f'for path in {" ".join(words)}; do if [ -f "$path" ]; then'
+        f' stat -L -c {shlex.quote(_STAT_FORMAT)} -- "$path"; base64 -w0 -- "$path"; echo; fi; done'
+    )
+
+
+def parse_contents(lines: Iterable[str]) -> dict[str, FileText]:
+    """Files by path. Bytes that are no UTF-8 become surrogates, so that nothing is lost."""
+    files: dict[str, FileText] = {}
+    pairs = iter(lines)
+    for head in pairs:
+        mode, owner, _kind, path = head.split("|", 3)
+        text = b64decode(next(pairs, ""), validate=True).decode(errors="surrogateescape")
+        files[path] = FileText(mode=mode, owner=owner, text=text)
+    return files

@@ -1,0 +1,110 @@
+"""Debian packages: installed whatever was interrupted before, and held."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+
+from pyinfra.api.command import StringCommand
+from pyinfra.context import host
+
+from ciliumlab.facts.apt import Package, Packages, PackageState
+from ciliumlab.facts.shell import quoted
+from ciliumlab.operations.api import Commands, operation, read
+
+# Seconds to wait for another package manager, such as the unattended upgrade of a host just booted.
+_PATIENCE = 600
+
+# Questions are answered by the package's default, an administrator's changed configuration files stay,
+# and needrestart(1) restarts nothing of its own accord in the middle of a run.
+_ENVIRONMENT = {"DEBIAN_FRONTEND": "noninteractive", "NEEDRESTART_MODE": "l", "LC_ALL": "C.UTF-8"}
+_APT = (
+    f"apt-get -y -q -o DPkg::Lock::Timeout={_PATIENCE} -o Acquire::Retries=3"
+    " -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold"
+)
+
+
+@operation
+def installed(
+    packages: Collection[str], lacking: Callable[[str], Collection[str]] = lambda distribution: ()
+) -> Commands:
+    """
+    Install packages, without those that they merely recommend.
+
+    + packages: names, or ``name=version`` for exactly that version (also a lower one, also when held)
+    + lacking: which of them a distribution does not have, given as "debian-12" or "ubuntu-24.04"
+
+    Package lists are fetched only when something is to be installed. What an interrupted dpkg left
+    half done is finished first, whichever packages it was.
+    """
+    names = [package.partition("=")[0] for package in packages]
+    found = read(Packages, names=names)
+    absent = lacking(found["distribution"])
+    wanted = [package for package in packages if package.partition("=")[0] not in absent]
+    to_install = [package for package in wanted if not satisfies(found["packages"], package)]
+    yield from _recovered(found)
+    if to_install:
+        yield _patient("apt-get -q -o Acquire::Retries=3 update")
+        yield StringCommand(
+            f"{_APT} install --no-install-recommends --allow-downgrades --allow-change-held-packages"
+            f" {quoted(to_install)}",
+            _env=_ENVIRONMENT,
+        )
+    elif not unfinished(found):
+        skipped = sorted(set(names) & set(absent))
+        host.noop(
+            f"{len(wanted)} packages are installed"
+            + (f"; {found['distribution']} does not have {', '.join(skipped)}" if skipped else "")
+        )
+
+
+@operation
+def held(packages: Iterable[str], present: bool = True) -> Commands:
+    """
+    Keep packages at their version, whatever is upgraded.
+
+    + packages: names of installed packages
+    + present: False lets them be upgraded again
+    """
+    names = list(packages)
+    found = read(Packages, names=names)["packages"]
+    to_change = [name for name in names if (name in found and found[name]["held"]) != present]
+    if to_change:
+        yield StringCommand(f"apt-mark {'hold' if present else 'unhold'} {quoted(to_change)}")
+    else:
+        host.noop(f"{', '.join(names)}: {'held' if present else 'not held'}")
+
+
+def satisfies(packages: dict[str, Package], wanted: str) -> bool:
+    """Whether ``wanted``, "name" or "name=version", is installed."""
+    name, _, version = wanted.partition("=")
+    found = packages.get(name)
+    return found is not None and found["installed"] and version in ("", found["version"])
+
+
+def unfinished(found: PackageState) -> bool:
+    """Whether dpkg was interrupted."""
+    return found["interrupted"] or bool(found["broken"])
+
+
+def _recovered(found: PackageState) -> Commands:
+    if not unfinished(found):
+        return
+    # dpkg itself does not wait for its lock as apt does.
+    yield _patient("dpkg --force-confdef --force-confold --configure -a")
+    yield StringCommand(f"{_APT} --fix-broken install", _env=_ENVIRONMENT)
+    # After these two a package is still marked so when its files themselves are incomplete.
+    yield StringCommand(
+        "damaged=$(dpkg-query -W -f '${db:Status-Abbrev}|${Package}\\n' | sed -n 's/^..R|//p');"
+        f' [ -z "$damaged" ] || {_APT} --reinstall install $damaged',
+        _env=_ENVIRONMENT,
+    )
+
+
+def _patient(command: str) -> StringCommand:
+    # Tried again only while somebody else holds a lock; anything else fails at once, in its own words.
+    return StringCommand(
+        f"until=$(($(date +%s) + {_PATIENCE})); while ! said=$({command} 2>&1); do"
+        ' if ! echo "$said" | grep -qi "lock" || [ "$(date +%s)" -gt "$until" ]; then'
+        ' echo "$said" >&2; exit 1; fi; sleep 3; done; echo "$said"',
+        _env=_ENVIRONMENT,
+    )

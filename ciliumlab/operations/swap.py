@@ -1,0 +1,60 @@
+"""Swap, off for good."""
+
+from __future__ import annotations
+
+import re
+
+from pyinfra.api.command import PyinfraCommand
+from pyinfra.context import host
+
+from ciliumlab.facts.shell import quoted
+from ciliumlab.facts.swap import SWAP_SERVICES, Swap
+from ciliumlab.operations.api import Commands, operation, read, shell, show_difference, write
+
+# fstab(5): the third field is the type. What is commented out already is left alone.
+_FSTAB_SWAP = re.compile(r"^(?=\s*[^#\s]+\s+\S+\s+swap(\s|$))", re.MULTILINE)
+
+# swap.target is what brings up every swap unit at boot, those of generators included.
+_TARGET = "swap.target"
+
+
+@operation
+def off() -> Commands:
+    """
+    Turn swap off, now and for every boot to come.
+
+    Entries in fstab are commented out; swap units (those that zram-generator or a partition's type
+    bring forth included) and swap.target are masked; programs that swap to compressed memory or a file
+    of their own are disabled. In a container nothing is done: swap belongs to the container's host.
+    """
+    found = read(Swap)
+    if found["container"]:
+        host.noop("swap belongs to the host of this container")
+        return
+    changes: list[PyinfraCommand] = []
+    fstab = found["fstab"]
+    if fstab and (text := without_swap(fstab["text"])) != fstab["text"]:
+        show_difference("/etc/fstab", text)
+        changes.append(write("/etc/fstab", text, fstab["mode"], fstab["owner"]))
+        changes.append(shell("systemctl daemon-reload"))
+    enabled = [unit for unit, state in found["units"].items() if state == "enabled"]
+    if services := [unit for unit in enabled if unit in SWAP_SERVICES]:
+        changes.append(shell(f"systemctl disable --now {quoted(services)}"))
+    units = {_TARGET: "static"} | found["units"]
+    to_mask = [
+        unit
+        for unit, state in units.items()
+        if (unit == _TARGET or unit.endswith(".swap")) and not state.startswith("masked")
+    ]
+    if to_mask:
+        changes.append(shell(f"systemctl mask {quoted(to_mask)}"))
+    if found["used"]:
+        changes.append(shell("swapoff --all"))
+    if not changes:
+        host.noop("swap is off and nothing brings it back")
+    yield from changes
+
+
+def without_swap(fstab: str) -> str:
+    """fstab with its swap entries commented out; a second time changes nothing."""
+    return _FSTAB_SWAP.sub("# ", fstab)

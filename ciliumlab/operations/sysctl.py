@@ -1,0 +1,39 @@
+"""Kernel settings, in force now and at boot."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pyinfra.context import host
+
+from ciliumlab.facts.kernel import Sysctls
+from ciliumlab.facts.shell import quoted
+from ciliumlab.operations.api import Commands, operation, read, shell
+from ciliumlab.operations.files import File, differences
+
+
+@operation
+def settings(values: Mapping[str, str | int], file: str) -> Commands:
+    """
+    Set kernel settings now and at every boot.
+
+    + values: what each key shall be, by its name as sysctl(8) writes it, "net.ipv4.ip_forward"
+    + file: name of the file below /etc/sysctl.d, without its suffix
+
+    Only keys that differ are written to the kernel. In a container, keys outside of net.* are only
+    written to the file: they belong to the kernel of the container's host.
+    """
+    path = f"/etc/sysctl.d/{file}.conf"
+    wanted = {key: " ".join(str(value).split()) for key, value in values.items()}
+    found = read(Sysctls, keys=list(wanted), file=path)
+    text = "".join(f"{key} = {value}\n" for key, value in wanted.items())
+    changes = list(differences({path: File(text=text)}, found["files"]))
+    differing = [key for key, value in wanted.items() if found["values"].get(key) != value]
+    foreign = [key for key in differing if found["container"] and not key.startswith("net.")]
+    to_set = [f"{key}={wanted[key]}" for key in differing if key not in foreign]
+    if to_set:
+        changes.append(shell(f"sysctl -q -w {quoted(to_set)}"))
+    if not changes:
+        left = f"; {', '.join(foreign)} must be set by the container's host" if foreign else ""
+        host.noop(f"{', '.join(wanted)}: set now and at boot{left}")
+    yield from changes
