@@ -1,0 +1,62 @@
+"""Hosts and expectations of these tests come from an inventory: the project's own, or ``--inventory``."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+
+import pytest
+
+from . import lab as labs
+from .lab import ROOT, Lab
+
+_LAB = pytest.StashKey[Lab]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("states", "states of the lab's hosts")
+    group.addoption(
+        "--inventory",
+        type=Path,
+        default=ROOT / "inventory" / "lab.py",
+        help="pyinfra inventory of the hosts to check (default: inventory/lab.py)",
+    )
+    group.addoption(
+        "--data",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="override a setting as the deploy did, as pyinfra's --data",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "each(cases): run the test for each case that a lab gives")
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    config = session.config
+    try:
+        inventory = config.getoption("inventory").absolute()
+        config.stash[_LAB] = labs.read(inventory, config.getoption("data"))
+    except labs.Unreadable as error:
+        pytest.exit(f"the inventory cannot be read\n{error}", returncode=error.exit_status)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    for mark in metafunc.definition.iter_markers("each"):
+        names = list(inspect.signature(metafunc.function).parameters)
+        found = mark.args[0](metafunc.config.stash[_LAB])
+        cases = [case if isinstance(case, tuple) else (case,) for case in found]
+        none = pytest.param(*names, marks=pytest.mark.skip("nothing of the kind in this lab"), id="none")
+        metafunc.parametrize(names, [pytest.param(*case, id=_id(case)) for case in cases] or [none])
+
+
+def _id(case: tuple[object, ...]) -> str:
+    """The host and the thing: ``k8s-ctr:vim``."""
+    return ":".join(" ".join(part) if isinstance(part, tuple) else str(part) for part in case)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if _LAB in session.config.stash:
+        session.config.stash[_LAB].close()

@@ -1,0 +1,213 @@
+"""The lab that an inventory names: what each machine must be, and what is found on it."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterable
+from functools import cached_property
+from ipaddress import IPv4Interface
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+
+from .found import base, network, reach, shell, web
+from .ssh import Connection, Silent
+
+T = TypeVar("T")
+
+ROOT = Path(__file__).parents[2]
+
+# Up to here every node is tried with every other one; in a larger lab with the first of each segment.
+_SMALL_LAB = 8
+
+
+class Unreadable(Exception):
+    """The inventory cannot be read; says all that is wrong, and carries the exit status that it deserves."""
+
+    def __init__(self, problems: str, exit_status: int) -> None:
+        super().__init__(problems)
+        self.exit_status = exit_status
+
+
+class Machine:
+    """One machine of the inventory.
+
+    What it must be is in ``data``; what it is, is asked once a stage, when a test first wants to know.
+    A machine that does not answer fails the first test that asks it, and the others are skipped.
+    """
+
+    def __init__(self, entry: dict[str, Any], sockets: Path) -> None:
+        self.name: str = entry["name"]
+        self.groups: list[str] = entry["groups"]
+        self.data: dict[str, Any] = entry["data"]
+        self.interfaces: dict[str, dict[str, Any]] = self.data["interfaces"]
+        self.connection = Connection(self.data, sockets)
+        self._trouble = ""
+        # Which addresses it shall try; filled in by the lab, which knows the other machines.
+        self.fetched: list[str] = []
+        self.pinged: list[str] = []
+        self.traced: list[str] = []
+
+    def __str__(self) -> str:
+        return self.name
+
+    # What it must be ---------------------------------------------------------------------------------
+
+    @property
+    def cards(self) -> list[str]:
+        """Its interfaces on segments."""
+        return [name for name, interface in self.interfaces.items() if not interface.get("dummy")]
+
+    @property
+    def dummies(self) -> list[str]:
+        return [name for name, interface in self.interfaces.items() if interface.get("dummy")]
+
+    @property
+    def addresses(self) -> list[IPv4Interface]:
+        """On segments and dummies, with their networks."""
+        return [IPv4Interface(one) for entry in self.interfaces.values() for one in entry["addresses"]]
+
+    # What it is --------------------------------------------------------------------------------------
+
+    @cached_property
+    def base(self) -> base.Base:
+        return self._ask(shell.script(base.questions(self.data)), base.read)
+
+    @cached_property
+    def network(self) -> network.Network:
+        return self._ask(shell.script(network.questions()), network.read)
+
+    @cached_property
+    def web(self) -> web.Web:
+        return self._ask(shell.script(web.questions()), web.read)
+
+    @cached_property
+    def pages(self) -> shell.Answers:
+        """What the router's web server answers this machine, by the address that it was asked at."""
+        return self._ask(shell.together(web.fetches(self.fetched)), lambda found: found)
+
+    @cached_property
+    def reached(self) -> dict[str, reach.Reached]:
+        """What it takes to get to each address."""
+        return self._ask(
+            shell.together(reach.questions(self.pinged, self.traced)),
+            lambda found: {address: reach.read(said) for address, said in found.items()},
+        )
+
+    @cached_property
+    def login(self) -> dict[str, str]:
+        """``who`` one is after a login, and what ``vi`` says that it is."""
+        self.answers()
+        # The names and their signs are apart, so that the line as typed is not taken for the answer.
+        shown = self.connection.login('echo "who""=$(id -un)"; echo "vi""=$(vi --version | head -n 1)"')
+        return dict(re.findall(r"^(who|vi)=(.*)$", shown, re.MULTILINE))
+
+    def answers(self) -> None:
+        """Fail, or skip if that was done already, when this machine does not answer."""
+        assert self.base is not None
+
+    def _ask(self, script: str, read: Callable[[shell.Answers], T]) -> T:
+        if self._trouble:
+            pytest.skip(self._trouble)
+        output = ""
+        try:
+            output = self.connection.run(script)
+            return read(shell.answers(output))
+        except Silent as why:
+            self._trouble = f"{self}: does not answer at {self.connection.where}: {why}"
+        except (ValueError, LookupError) as error:
+            self._trouble = f"{self}: cannot understand what it answers ({error!r}):\n{output}"
+        pytest.fail(self._trouble, pytrace=False)
+
+
+class Lab:
+    """All machines. ``close`` ends the connections to them."""
+
+    def __init__(self, entries: Iterable[dict[str, Any]]) -> None:
+        # The path of a Unix socket must be short.
+        self._sockets = Path(tempfile.mkdtemp(prefix="states-"))
+        self.machines = [Machine(entry, self._sockets) for entry in entries]
+        self.nodes = [machine for machine in self.machines if "nodes" in machine.groups]
+        self.routers = [machine for machine in self.machines if "routers" in machine.groups]
+        for one, _, address, _ in self.pings():
+            one.pinged.append(address)
+        for one, _, address, _ in self.paths():
+            one.traced.append(address)
+        for node, _, address in self.fetches():
+            node.fetched.append(address)
+
+    def close(self) -> None:
+        for machine in self.machines:
+            machine.connection.close()
+        shutil.rmtree(self._sockets, ignore_errors=True)
+
+    def pairs(self) -> list[tuple[Machine, Machine]]:
+        """Nodes that must reach one another, both ways."""
+        if len(self.nodes) <= _SMALL_LAB:
+            return [(one, other) for one in self.nodes for other in self.nodes if one is not other]
+        first = {node.addresses[0].network: node for node in reversed(self.nodes)}
+        ways = [(node, other) for node in self.nodes for other in first.values() if node is not other]
+        return list(dict.fromkeys([*ways, *((other, node) for node, other in ways)]))
+
+    def pings(self) -> list[tuple[Machine, Machine, str, int]]:
+        """Who must reach whom at which address, and the TTL of the answer: one less for each router."""
+        between_nodes = [
+            (one, other, str(other.addresses[0].ip), 64 - len(self._gateways(one, other)))
+            for one, other in self.pairs()
+        ]
+        to_routers = [(node, router, address, 64) for node, router, address in self.fetches()]
+        from_routers = [
+            (router, node, str(node.addresses[0].ip), 64) for router in self.routers for node in self.nodes
+        ]
+        return [*between_nodes, *to_routers, *from_routers]
+
+    def paths(self) -> list[tuple[Machine, Machine, str, tuple[str, ...]]]:
+        """The addresses on the way from each node to others, the target's own being the last."""
+        return [
+            (one, other, address, (*self._gateways(one, other), address))
+            for one, other in self.pairs()
+            for address in [str(other.addresses[0].ip)]
+        ]
+
+    def fetches(self) -> list[tuple[Machine, Machine, str]]:
+        """Who must get whose page at which address."""
+        return [
+            (node, router, str(address.ip))
+            for node in self.nodes
+            for router in self.routers
+            for address in router.addresses
+        ]
+
+    def _gateways(self, one: Machine, other: Machine) -> list[str]:
+        """The router's address on the segment of ``one``, unless both are on it."""
+        segment = one.addresses[0].network
+        if segment == other.addresses[0].network:
+            return []
+        return [
+            str(address.ip)
+            for router in self.routers
+            for address in router.addresses
+            if address.network == segment
+        ]
+
+
+def read(inventory: Path, overrides: Iterable[str]) -> Lab:
+    """The lab of a pyinfra inventory; ``overrides`` are those of its ``--data``. Raises Unreadable.
+
+    Another process reads it, as pyinfra patches the one that it is imported into.
+    """
+    if not inventory.is_file():  # pyinfra would take it for a host's name
+        raise Unreadable(f"{inventory}: no such inventory", 2)
+    command = [sys.executable, "-m", "pyinfra", str(inventory), "debug-inventory", "--json"]
+    command += [f"--data={override}" for override in overrides]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    if done.returncode != 0:
+        problems = [line for line in done.stderr.splitlines() if line and not line.startswith("-->")]
+        raise Unreadable("\n".join(problems), done.returncode)
+    return Lab(json.loads(done.stdout))
