@@ -1,0 +1,38 @@
+"""What whole runs share: a story that ends when a step fails that all else needs, and its figures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from .running import FIGURE, RunningLab
+
+
+@pytest.fixture(autouse=True)
+def _story(request: pytest.FixtureRequest, lab: RunningLab) -> Iterator[None]:
+    """``lab`` is the module's own fixture."""
+    if lab.broken:
+        pytest.skip(lab.broken)
+    lab.figures = request.node.user_properties
+    yield
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """How many seconds each step took, as these figures are quoted."""
+    tests = [
+        report
+        for reports in terminalreporter.stats.values()
+        for report in reports
+        if isinstance(report, pytest.TestReport) and report.when == "call"
+    ]
+    figures = [
+        (report.nodeid.partition("::")[0], name.removeprefix(FIGURE), seconds)
+        for report in sorted(tests, key=lambda report: report.start)
+        for name, seconds in report.user_properties
+        if name.startswith(FIGURE)
+    ]
+    if figures:
+        terminalreporter.section("seconds")
+    for module, step, seconds in figures:
+        terminalreporter.line(f"{seconds:7.1f}  {module}: {step}")

@@ -1,0 +1,257 @@
+"""A lab that runs for a test: its files, its machines, and the commands that a user would give."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+import pytest
+import yaml
+
+from ciliumlab.state import State
+from ciliumlab.topology import Machine, load
+
+ROOT = Path(__file__).parents[2]
+TASKS = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "tasks").glob("[!_]*.py"))
+
+T = TypeVar("T")
+
+# How the figures of steps are told from other properties of tests.
+FIGURE = "seconds to "
+
+# Seconds after which a command is taken to hang. Nothing waits for them: what ends, ends a step.
+_QUICK = 120
+_LONG = 1800
+_REBOOT = 600
+
+
+@dataclass(frozen=True)
+class Deploy:
+    """How a run of pyinfra ended: its exit status, its ``--json`` and what it said beside it."""
+
+    status: int
+    answer: dict[str, Any]
+    said: str
+
+    @property
+    def planned(self) -> dict[str, list[str]]:
+        """What a dry run would change: hosts with the names of operations."""
+        return self._by_host(self.answer["plan"], "hosts_with_change", "hosts_with_conditional_change")
+
+    @property
+    def changed(self) -> dict[str, list[str]]:
+        """What was changed: hosts with the names of operations."""
+        return self._by_host(self.answer["results"]["operations"], "success")
+
+    @property
+    def failed(self) -> list[str]:
+        """Names of the hosts on which the run did not come to its end."""
+        failed: list[str] = self.answer["results"]["failed_hosts"]
+        return failed
+
+    @staticmethod
+    def _by_host(operations: list[dict[str, Any]], *keys: str) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for operation in operations:
+            for host in [host for key in keys for host in operation[key]]:
+                found.setdefault(host, []).append(operation["name"])
+        return found
+
+
+class RunningLab:
+    """One lab below ``folder``, of the kind ``guest`` or ``container``."""
+
+    def __init__(self, folder: Path, kind: str, *, dummies: bool) -> None:
+        self.folder = folder
+        self.kind = kind
+        self.topology_file = folder / "lab.yaml"
+        self.state = State(folder / "state")
+        self.broken = ""
+        """Why no further step makes sense."""
+        self.figures: list[tuple[str, object]] = []
+        """Where the seconds of the test at hand are kept: its ``user_properties``."""
+        folder.mkdir(parents=True, exist_ok=True)
+        # What an earlier run left that could not end in order.
+        if self.topology_file.exists():
+            self.destroy()
+        self._write_topology(dummies)
+
+    def _write_topology(self, dummies: bool) -> None:
+        declared = yaml.safe_load((ROOT / "inventory" / "lab.yaml").read_text())
+        machines = [declared["router"], *declared["nodes"].values()]
+        for machine, port in zip(machines, _free_ports(len(machines)), strict=True):
+            machine["ssh_port"] = port
+        if not dummies:
+            for key in ("dummies", "summary"):
+                declared["router"].pop(key, None)
+        self.topology_file.write_text(yaml.safe_dump(declared, sort_keys=False))
+
+    @cached_property
+    def machines(self) -> dict[str, Machine]:
+        return {machine.name: machine for machine in load(self.topology_file).machines}
+
+    # Steps -------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def step(self, title: str, *, essential: bool = False) -> Iterator[None]:
+        """Measure a step; one without which nothing else makes sense ends the story when it fails."""
+        started = time.monotonic()
+        try:
+            yield
+        except BaseException:
+            if essential:
+                self.broken = f"{title} failed"
+            raise
+        self.figures.append((FIGURE + title, time.monotonic() - started))
+
+    # Commands ----------------------------------------------------------------------------------------
+
+    @cached_property
+    def _environment(self) -> dict[str, str]:
+        own = {"CILIUMLAB_TOPOLOGY": str(self.topology_file), "CILIUMLAB_STATE": str(self.state.root)}
+        return {**os.environ, **own}
+
+    def _run(
+        self, module: str, *arguments: str, stdin: str = "", timeout: float = _LONG
+    ) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", module, *arguments],
+            cwd=ROOT,
+            env=self._environment,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+        )
+
+    def ciliumlab(self, *arguments: str) -> str:
+        """What a command of ours prints; a test fails with what it said when it fails."""
+        done = self._run("ciliumlab", *arguments)
+        if done.returncode != 0:
+            _fail(f"ciliumlab {' '.join(arguments)}", done)
+        return done.stdout
+
+    def up(self) -> None:
+        self.ciliumlab("up", "--kind", self.kind)
+
+    def status(self) -> dict[str, str]:
+        """What each machine is: ``up``, ``off`` or ``not made``."""
+        return {row["name"]: row["state"] for row in json.loads(self.ciliumlab("status", "--json"))}
+
+    def destroy(self) -> None:
+        self.ciliumlab("destroy", "--confirm", load(self.topology_file).name)
+
+    def pyinfra(self, *arguments: str) -> Deploy:
+        """A run of pyinfra over the lab's inventory."""
+        done = self._run("pyinfra", "--json", *arguments)
+        try:
+            answer = json.loads(done.stdout)
+        except json.JSONDecodeError:
+            _fail(f"pyinfra {' '.join(arguments)} (without results)", done)
+        return Deploy(done.returncode, answer, done.stderr)
+
+    def deploy(self, what: str = "deploy.py") -> Deploy:
+        return self.pyinfra("-y", "inventory/lab.py", what)
+
+    def prove(self) -> None:
+        """Run tests/states against the lab."""
+        done = self._run("pytest", "tests/states", "-q", "--no-header", "-p", "no:cacheprovider")
+        if done.returncode != 0:
+            _fail("tests/states", done)
+
+    # Machines ----------------------------------------------------------------------------------------
+
+    def shell(self, name: str, script: str) -> str:
+        """What a shell script prints that root runs on a machine."""
+        done = self._shell(name, script)
+        if done.returncode != 0:
+            _fail(f"{name}: {script}", done)
+        return done.stdout
+
+    def _shell(self, name: str, script: str) -> subprocess.CompletedProcess[str]:
+        return self._run("ciliumlab", "ssh", name, "sudo", "sh", "-s", stdin=script, timeout=_QUICK)
+
+    def everywhere(self, work: Callable[[str], T]) -> dict[str, T]:
+        """Each machine's name with what ``work`` gives for it; all at once."""
+        with ThreadPoolExecutor(len(self.machines)) as pool:
+            return dict(zip(self.machines, pool.map(work, self.machines), strict=True))
+
+    def boot(self, name: str) -> str:
+        """What tells this boot of a machine from all others; empty when it does not answer."""
+        try:
+            return self._shell(name, "cat /proc/sys/kernel/random/boot_id").stdout
+        except subprocess.TimeoutExpired:
+            return ""
+
+    def reboot(self) -> None:
+        """Reboot all machines from within, and wait until each has booted anew."""
+        before = self.everywhere(self.boot)
+        deadline = time.monotonic() + _REBOOT
+
+        def reboot(name: str) -> None:
+            self._shell(name, "systemctl reboot")  # it may be gone before it can answer
+            while self.boot(name) in ("", before[name]):
+                assert time.monotonic() < deadline, f"{name} does not come back"
+                time.sleep(0.5)
+
+        self.everywhere(reboot)
+        self.up()  # waits until all is started that a machine starts at boot
+
+    def kill(self, name: str) -> None:
+        """End a machine's process as a power cut would."""
+        (process,) = self.state.machine(name).glob("*.pid")
+        os.kill(int(process.read_text()), signal.SIGKILL)
+
+    def traces(self) -> list[str]:
+        """What on this host belongs to the lab's machines: processes, mounts, network namespaces."""
+        root = str(self.state.root)
+        found = [f"process {pid}: {line}" for pid, line in _processes().items() if root in line]
+        found += [f"mount {line}" for line in Path("/proc/mounts").read_text().splitlines() if root in line]
+        found += [f"namespace {path}" for path in Path("/run/netns").glob(f"*{self.state.lab_id}*")]
+        return found
+
+
+def _fail(what: str, done: subprocess.CompletedProcess[str]) -> NoReturn:
+    pytest.fail(f"{what}: exit {done.returncode}\n{done.stdout}{done.stderr}", pytrace=False)
+
+
+def _processes() -> dict[int, str]:
+    """Command lines of this host's processes by their numbers."""
+    found = {}
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            found[int(path.parent.name)] = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue  # it has ended meanwhile
+    return found
+
+
+def _free_ports(count: int) -> list[int]:
+    """Ports of 127.0.0.1 that nobody listens at."""
+    with ExitStack() as stack:
+        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [probe.getsockname()[1] for probe in probes]
+
+
+@contextmanager
+def running(kind: str, *, dummies: bool) -> Iterator[RunningLab]:
+    """A lab of its own for a module of tests, whose machines are gone when that ends, however it ends."""
+    lab = RunningLab(ROOT / ".lab" / "tests" / kind, kind, dummies=dummies)
+    try:
+        yield lab
+    finally:
+        lab.destroy()

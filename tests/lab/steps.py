@@ -1,0 +1,128 @@
+"""Steps of the story that guests and containers share."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+from ciliumlab.topology import Node
+
+from .running import Deploy, RunningLab
+
+# All that a deploy could change on a host, as lines. Left out: what machines write of their own accord
+# (logs, clocks, timers, the record of who logged in) and what lies in memory.
+_FOOTPRINT = r"""
+find / -xdev \( -path /dev -o -path /proc -o -path /run -o -path /sys -o -path /tmp -o -path /var/tmp \
+    -o -path /var/lib/lastlog -o -path /var/lib/systemd -o -path /var/log \) -prune \
+    -o -type d -printf 'file %p %M %u:%g\n' -o -printf 'file %p %M %u:%g %s %C@ %l\n'
+dpkg-query -W -f 'package ${db:Status-Abbrev} ${Package} ${Version}\n'
+ip -o -4 address | sed 's/valid_lft.*//; s/^/address /'
+ip -o link | sed 's/^/link /'
+ip -4 route | sed 's/^/route /'
+systemctl list-units --plain --no-legend --type=service,target --state=active | sed 's/^/unit /'
+systemctl list-unit-files --no-legend --type=service,socket,swap,target,timer | sed 's/^/unit file /'
+sysctl -a --pattern '^net[.]ipv4[.](ip_forward|conf)' | sed 's/^/sysctl /'
+sed 's/ .*//; s/^/module /' /proc/modules
+sed 's/^/swap /' /proc/swaps
+"""
+
+
+def come_up(lab: RunningLab) -> None:
+    with lab.step("boot", essential=True):
+        lab.up()
+    assert set(lab.status().values()) == {"up"}
+
+
+def dry_run_changes_nothing(lab: RunningLab) -> None:
+    """The first run of all, with everything still to do, and only told."""
+    before = _footprints(lab)
+    with lab.step("look at what a first deploy would change"):
+        run = lab.pyinfra("--dry", "inventory/lab.py", "deploy.py")
+    after = _footprints(lab)
+    assert run.status == 0, run.said
+    assert set(run.planned) == set(lab.machines)
+    assert {
+        name: sorted(before[name] ^ after[name]) for name in lab.machines if before[name] != after[name]
+    } == {}
+
+
+def _footprints(lab: RunningLab) -> dict[str, set[str]]:
+    return lab.everywhere(lambda name: set(lab.shell(name, _FOOTPRINT).splitlines()))
+
+
+def deploy(lab: RunningLab) -> None:
+    with lab.step("deploy for the first time", essential=True):
+        run = lab.deploy()
+        _expect_success(run)
+    assert set(run.changed) == set(lab.machines)
+
+
+def states_hold(lab: RunningLab, when: str) -> None:
+    with lab.step(f"prove the states {when}"):
+        lab.prove()
+
+
+def nothing_changes(lab: RunningLab, title: str, what: str = "deploy.py") -> None:
+    with lab.step(title):
+        run = lab.deploy(what)
+        _expect_success(run)
+    assert run.changed == {}
+
+
+def _expect_success(run: Deploy) -> None:
+    assert (run.status, run.failed) == (0, []), run.said
+
+
+def reboot(lab: RunningLab) -> None:
+    with lab.step("reboot all machines", essential=True):
+        lab.reboot()
+
+
+def a_killed_machine_is_named_and_converges(lab: RunningLab) -> None:
+    """Cut one machine's power while the deploy installs a package there."""
+    victim = next(
+        name
+        for name, machine in lab.machines.items()
+        if isinstance(machine, Node) and machine.role == "worker"
+    )
+    # Real work for all that costs little: a package for the victim, after which come more operations.
+    lab.shell(victim, "dpkg --remove --force-depends tree")
+    lab.everywhere(lambda name: lab.shell(name, "rm /etc/profile.d/ciliumlab.sh"))
+
+    def kill_at_work() -> None:
+        lab.shell(victim, "until pgrep -x apt-get; do sleep 0.1; done")
+        lab.kill(victim)
+
+    with lab.step("deploy while a machine is killed"), ThreadPoolExecutor() as pool:
+        killing = pool.submit(kill_at_work)
+        run = lab.deploy()
+        killing.result()
+    assert (run.status, run.failed) == (1, [victim]), run.said
+    # The others went on to the end.
+    assert set(run.changed) == set(lab.machines) - {victim}
+    assert lab.status()[victim] == "off"
+
+    with lab.step("bring the killed machine back", essential=True):
+        lab.up()
+    with lab.step("deploy again", essential=True):
+        run = lab.deploy()
+        _expect_success(run)
+    assert set(run.changed) == {victim}
+
+
+def a_snapshot_is_restored(lab: RunningLab) -> None:
+    with lab.step("take a snapshot"):
+        lab.ciliumlab("snapshot", "proven")
+    lab.everywhere(lambda name: lab.shell(name, "echo changed > /etc/changed; rm /etc/hosts; sync"))
+    with lab.step("restore a snapshot", essential=True):
+        lab.ciliumlab("restore", "proven")
+    found = lab.everywhere(lambda name: lab.shell(name, "ls /etc/changed /etc/hosts 2>/dev/null || true"))
+    assert set(found.values()) == {"/etc/hosts\n"}
+
+
+def destroy(lab: RunningLab) -> None:
+    """Nothing is left: no process, no mount, no namespace, no disk."""
+    with lab.step("destroy"):
+        lab.destroy()
+    assert lab.traces() == []
+    assert set(lab.status().values()) == {"not made"}
+    assert not [path for path in lab.state.root.rglob("*") if path.is_socket() or path.name == "machines"]

@@ -1,0 +1,102 @@
+"""The reference lab without its dummies as four containers: the whole story in a few minutes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from ciliumlab.machines.container import Containers
+from ciliumlab.topology import load
+
+from . import steps
+from .running import TASKS, RunningLab, running
+
+pytestmark = pytest.mark.lab
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[RunningLab]:
+    with running("container", dummies=False) as lab:
+        lacking = Containers(load(lab.topology_file), lab.state).problems(list(lab.machines.values()))
+        if lacking:
+            pytest.skip("; ".join(map(str, lacking)))
+        yield lab
+
+
+def test_up(lab: RunningLab) -> None:
+    steps.come_up(lab)
+
+
+def test_up_again_does_nothing(lab: RunningLab) -> None:
+    before = lab.everywhere(lab.boot)
+    with lab.step("come up when all is up"):
+        lab.up()
+    assert lab.everywhere(lab.boot) == before
+
+
+def test_dry_run_changes_nothing(lab: RunningLab) -> None:
+    steps.dry_run_changes_nothing(lab)
+
+
+def test_deploy(lab: RunningLab) -> None:
+    steps.deploy(lab)
+
+
+def test_states_hold(lab: RunningLab) -> None:
+    steps.states_hold(lab, "after the deploy")
+
+
+def test_second_deploy_changes_nothing(lab: RunningLab) -> None:
+    steps.nothing_changes(lab, "deploy with nothing to do")
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_task_alone_changes_nothing(lab: RunningLab, task: str) -> None:
+    steps.nothing_changes(lab, f"run {task} with nothing to do", task)
+
+
+def test_reboot(lab: RunningLab) -> None:
+    steps.reboot(lab)
+
+
+def test_states_hold_after_reboot(lab: RunningLab) -> None:
+    steps.states_hold(lab, "after the reboot")
+
+
+def test_deploy_after_reboot_changes_nothing(lab: RunningLab) -> None:
+    steps.nothing_changes(lab, "deploy after the reboot")
+
+
+def test_killed_machine(lab: RunningLab) -> None:
+    steps.a_killed_machine_is_named_and_converges(lab)
+
+
+def test_states_hold_after_the_kill(lab: RunningLab) -> None:
+    steps.states_hold(lab, "after the kill")
+
+
+def test_deploy_after_the_kill_changes_nothing(lab: RunningLab) -> None:
+    steps.nothing_changes(lab, "deploy after the kill")
+
+
+def test_snapshot(lab: RunningLab) -> None:
+    steps.a_snapshot_is_restored(lab)
+
+
+def test_disks_outlive_a_shutdown(lab: RunningLab) -> None:
+    lab.everywhere(lambda name: lab.shell(name, "echo kept > /etc/kept"))
+    with lab.step("shut down", essential=True):
+        lab.ciliumlab("down")
+    assert set(lab.status().values()) == {"off"}
+    with lab.step("boot from kept disks", essential=True):
+        lab.up()
+    assert set(lab.everywhere(lambda name: lab.shell(name, "cat /etc/kept")).values()) == {"kept\n"}
+
+
+def test_states_hold_at_the_end(lab: RunningLab) -> None:
+    steps.states_hold(lab, "after a shutdown")
+
+
+def test_destroy(lab: RunningLab) -> None:
+    steps.destroy(lab)

@@ -1,0 +1,75 @@
+"""The full reference lab under QEMU, with kernels of its own: the real thing, emulated where it must be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from . import steps
+from .running import TASKS, RunningLab, running
+
+pytestmark = [pytest.mark.lab, pytest.mark.guests]
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[RunningLab]:
+    with running("guest", dummies=True) as lab:
+        yield lab
+
+
+def test_up(lab: RunningLab) -> None:
+    steps.come_up(lab)
+
+
+def test_dry_run_changes_nothing(lab: RunningLab) -> None:
+    steps.dry_run_changes_nothing(lab)
+
+
+def test_deploy(lab: RunningLab) -> None:
+    steps.deploy(lab)
+
+
+def test_states_hold(lab: RunningLab) -> None:
+    steps.states_hold(lab, "after the deploy")
+
+
+def test_second_deploy_changes_nothing(lab: RunningLab) -> None:
+    steps.nothing_changes(lab, "deploy with nothing to do")
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_task_alone_changes_nothing(lab: RunningLab, task: str) -> None:
+    steps.nothing_changes(lab, f"run {task} with nothing to do", task)
+
+
+def test_reboot(lab: RunningLab) -> None:
+    steps.reboot(lab)
+
+
+def test_states_hold_after_reboot(lab: RunningLab) -> None:
+    steps.states_hold(lab, "after the reboot")
+
+
+def test_deploy_after_reboot_changes_nothing(lab: RunningLab) -> None:
+    steps.nothing_changes(lab, "deploy after the reboot")
+
+
+def test_killed_machine(lab: RunningLab) -> None:
+    steps.a_killed_machine_is_named_and_converges(lab)
+
+
+def test_states_hold_after_the_kill(lab: RunningLab) -> None:
+    steps.states_hold(lab, "after the kill")
+
+
+def test_snapshot(lab: RunningLab) -> None:
+    steps.a_snapshot_is_restored(lab)
+
+
+def test_nothing_changes_after_all_that(lab: RunningLab) -> None:
+    steps.nothing_changes(lab, "deploy after the restore")
+
+
+def test_destroy(lab: RunningLab) -> None:
+    steps.destroy(lab)
