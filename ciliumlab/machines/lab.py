@@ -5,9 +5,6 @@ from __future__ import annotations
 import fcntl
 import json
 import shutil
-import socket
-import subprocess
-import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -18,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ciliumlab.errors import DeclarationError, LabError, Problem
-from ciliumlab.machines import accelerator, debian, identity, image, ubuntu
+from ciliumlab.machines import accelerator, boot, debian, host, identity, image, ubuntu
 from ciliumlab.machines.container import Containers
 from ciliumlab.machines.guest import Guests
 from ciliumlab.machines.image import Image, Report
@@ -28,11 +25,6 @@ from ciliumlab.topology import Machine, Topology
 
 KINDS = ("auto", "guest", "container")
 IMAGES = ("auto", "ubuntu", "debian")
-
-# Four guests boot in 80 s under emulation on two cores; a lab of ten takes its time.
-_BOOT_SECONDS = 180
-_BOOT_SECONDS_A_MACHINE = 60
-_DISK_MIB_A_MACHINE = 2048
 
 Kind = Guests | Containers
 
@@ -97,7 +89,15 @@ class Lab:
                 if machine not in down:
                     progress.finish(machine.name, "is up already")
             if down:
-                self._refuse(kind.problems(down) + self._host_problems(kind, down))
+                self._refuse(
+                    [
+                        *kind.problems(down),
+                        *host.ports(down, self._where),
+                        # A container takes what it uses; a guest's memory is its own.
+                        *(host.memory(down, self._where) if isinstance(kind, Guests) else []),
+                        *host.disk(down, self.state.root),
+                    ]
+                )
                 progress.say(f"machines: {kind.prepare(base)}{reason}")
                 identity.prepare(self.state, self.local())
                 self._remember(kind, base)
@@ -176,55 +176,18 @@ class Lab:
         scratch.write_text(json.dumps(record, indent=1) + "\n")
         scratch.rename(self.state.record)
 
-    def _host_problems(self, kind: Kind, machines: Sequence[Machine]) -> list[Problem]:
-        found = []
-        for machine in machines:
-            with socket.socket() as probe:
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                try:
-                    probe.bind((machine.ssh_host, machine.ssh_port))
-                except OSError as error:
-                    found.append(
-                        Problem(
-                            f"{self._where}: {machine.name}.ssh_port",
-                            f"{machine.ssh_port} cannot be used on this host ({error.strerror}); end what"
-                            f" listens there (ss -ltnp sport = :{machine.ssh_port}) or choose another port",
-                        )
-                    )
-        needed = sum(machine.memory_mib for machine in machines)
-        available = _available_memory_mib()
-        if isinstance(kind, Guests) and available is not None and needed > available:
-            found.append(
-                Problem(
-                    "this host",
-                    f"the machines to start take {needed} MiB of memory and {available} MiB are available;"
-                    f" lower memory_mib in {self._where} or start fewer: ciliumlab up NAME…",
-                )
-            )
-        free = shutil.disk_usage(self.state.root).free >> 20
-        if free < _DISK_MIB_A_MACHINE * len(machines):
-            found.append(
-                Problem(
-                    str(self.state.root),
-                    f"{free} MiB of disk are free and {_DISK_MIB_A_MACHINE * len(machines)} are needed"
-                    f" ({_DISK_MIB_A_MACHINE} a machine); free some, or set CILIUMLAB_STATE to another disk",
-                )
-            )
-        return found
-
-    # Waiting -----------------------------------------------------------------------------------------
-
     def _await_all(
         self, kind: Kind, machines: Sequence[Machine], started: Sequence[Machine], progress: Progress
     ) -> None:
-        """Until each answers over SSH and has finished booting; all failures at once."""
-        deadline = time.monotonic() + _BOOT_SECONDS + _BOOT_SECONDS_A_MACHINE * len(machines)
+        """Until each has booted; all failures at once."""
+        until = boot.deadline(len(machines))
         problems: list[Problem] = []
 
         def wait(machine: Machine) -> None:
             if machine in started:
                 progress.update(machine.name, "booting")
-            problem = self._await(kind, machine, deadline)
+            log = self.state.machine(machine.name) / "console.log"
+            problem = boot.wait(self.state, machine, until, kind.running, log)
             if problem is not None:
                 problems.append(problem)
                 progress.finish(machine.name, "failed")
@@ -233,33 +196,6 @@ class Lab:
 
         _each(machines, wait)
         self._refuse(problems)
-
-    def _await(self, kind: Kind, machine: Machine, deadline: float) -> Problem | None:
-        log = self.state.machine(machine.name) / "console.log"
-        while time.monotonic() < deadline:
-            if not kind.running(machine):
-                return Problem(machine.name, f"it went off while booting; its last words are in {log}")
-            if _greets(machine) and self._booted(machine):
-                return None
-            time.sleep(0.2)
-        return Problem(machine.name, f"no SSH in time; what it said while booting is in {log}")
-
-    def _booted(self, machine: Machine) -> bool:
-        """Its init has started all there is to start (or says that a part of it failed: still booted)."""
-        answer = self._ssh(machine, "timeout 60 systemctl is-system-running --wait")
-        return answer.stdout.strip() in ("running", "degraded")
-
-    def _ssh(self, machine: Machine, command: str) -> subprocess.CompletedProcess[str]:
-        options = [
-            *("-o", "BatchMode=yes", "-o", "ConnectTimeout=30"),
-            *("-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=6"),  # it may be going down
-        ]
-        return subprocess.run(
-            [*identity.ssh_command(self.state, machine, options), command],
-            capture_output=True,
-            text=True,
-            stdin=subprocess.DEVNULL,
-        )
 
     # Down ----------------------------------------------------------------------------------------------
 
@@ -363,7 +299,7 @@ class Lab:
                 kind.restore(machines, tag, base)
                 self._await_all(kind, machines, machines, progress)
                 now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S")
-                _each(machines, lambda machine: self._ssh(machine, f"sudo date -u -s '{now}'"))
+                _each(machines, lambda machine: boot.ssh(self.state, machine, f"sudo date -u -s '{now}'"))
             else:
                 running = [machine for machine in machines if kind.running(machine)]
                 self._while_off(kind, running, progress, lambda: kind.restore(machines, tag))
@@ -415,22 +351,3 @@ def _each(machines: Sequence[Machine], work: Callable[[Machine], object]) -> Non
         with ThreadPoolExecutor(len(machines)) as pool:
             for future in [pool.submit(work, machine) for machine in machines]:
                 future.result()
-
-
-def _greets(machine: Machine) -> bool:
-    """Whether an SSH server speaks at the port (a NAT accepts connections before the machine does)."""
-    try:
-        with socket.create_connection((machine.ssh_host, machine.ssh_port), timeout=10) as client:
-            return client.recv(4).startswith(b"SSH")
-    except OSError:
-        return False
-
-
-def _available_memory_mib() -> int | None:
-    """What can be had without swapping; None where the system does not tell."""
-    try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
-    except FileNotFoundError:
-        return None
-    kib = next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable:"))
-    return kib >> 10

@@ -9,8 +9,7 @@ from click.testing import CliRunner
 
 from ciliumlab import cli
 from ciliumlab.errors import DeclarationError, LabError
-from ciliumlab.machines import lab as labs
-from ciliumlab.machines import programs
+from ciliumlab.machines import host, programs
 from ciliumlab.machines.lab import Lab
 from ciliumlab.progress import Progress
 from ciliumlab.state import State
@@ -48,14 +47,18 @@ def test_taken_ports_too_little_memory_and_disk_are_all_told(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = lab.local()[0]
-    monkeypatch.setattr(labs, "_available_memory_mib", lambda: 1000)
-    monkeypatch.setattr(labs, "_DISK_MIB_A_MACHINE", 1 << 40)
+    monkeypatch.setattr(host, "_available_memory_mib", lambda: 1000)
+    monkeypatch.setattr(host, "_DISK_MIB_A_MACHINE", 1 << 40)
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         first = replace(first, ssh_port=taken.getsockname()[1])
-        lines = [str(problem) for problem in lab._host_problems(lab._kinds["guest"], [first])]
-    port, memory, disk = lines
+        problems = [
+            *host.ports([first], "lab.yaml"),
+            *host.memory([first], "lab.yaml"),
+            *host.disk([first], lab.state.root),
+        ]
+    port, memory, disk = map(str, problems)
     assert port.startswith(f"lab.yaml: k8s-ctr.ssh_port: {first.ssh_port} cannot be used on this host (Addr")
     total = first.memory_mib
     assert memory.startswith(f"this host: the machines to start take {total} MiB of memory and 1000 MiB")

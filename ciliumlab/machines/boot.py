@@ -1,0 +1,65 @@
+"""Waiting for machines: each answers over SSH and has started all that it starts at boot."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from ciliumlab.errors import Problem
+from ciliumlab.machines import identity
+from ciliumlab.state import State
+from ciliumlab.topology import Machine
+
+# Four guests boot in 80 s under emulation on two cores; a lab of ten takes its time.
+_SECONDS = 180
+_SECONDS_A_MACHINE = 60
+
+
+def deadline(count: int) -> float:
+    """On the monotonic clock, when ``count`` machines that boot together are taken to hang."""
+    return time.monotonic() + _SECONDS + _SECONDS_A_MACHINE * count
+
+
+def wait(
+    state: State, machine: Machine, until: float, running: Callable[[Machine], bool], log: Path
+) -> Problem | None:
+    """Return when the machine has booted, or with what is wrong; ``log`` is its console's."""
+    while time.monotonic() < until:
+        if not running(machine):
+            return Problem(machine.name, f"it went off while booting; its last words are in {log}")
+        if _greets(machine) and _booted(state, machine):
+            return None
+        time.sleep(0.2)
+    return Problem(machine.name, f"no SSH in time; what it said while booting is in {log}")
+
+
+def ssh(state: State, machine: Machine, command: str) -> subprocess.CompletedProcess[str]:
+    """Run a command on the machine, without a terminal and without patience for one that is gone."""
+    options = [
+        *("-o", "BatchMode=yes", "-o", "ConnectTimeout=30"),
+        *("-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=6"),  # it may be going down
+    ]
+    return subprocess.run(
+        [*identity.ssh_command(state, machine, options), command],
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+    )
+
+
+def _booted(state: State, machine: Machine) -> bool:
+    """Its init has started all there is to start (or says that a part of it failed: still booted)."""
+    answer = ssh(state, machine, "timeout 60 systemctl is-system-running --wait")
+    return answer.stdout.strip() in ("running", "degraded")
+
+
+def _greets(machine: Machine) -> bool:
+    """Whether an SSH server speaks at the port (a NAT accepts connections before the machine does)."""
+    try:
+        with socket.create_connection((machine.ssh_host, machine.ssh_port), timeout=10) as client:
+            return client.recv(4).startswith(b"SSH")
+    except OSError:
+        return False
