@@ -14,8 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from ciliumlab import plan as plans
 from ciliumlab import state
@@ -122,13 +120,14 @@ def status(path: Path, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(rows, indent=1))
         return
-    table = Table(box=None, pad_edge=False)
-    for column in ("machine", "is", "as", "addresses", "log in with"):
-        table.add_column(column, no_wrap=True)
-    for row in rows:
-        login = f"ciliumlab ssh {row['name']}"
-        table.add_row(row["name"], row["state"], row["kind"], ", ".join(row["addresses"]), login)
-    Console(soft_wrap=True).print(table)
+    lines = [("machine", "is", "as", "addresses", "log in with")]
+    lines += [
+        (row["name"], row["state"], row["kind"], ", ".join(row["addresses"]), f"ciliumlab ssh {row['name']}")
+        for row in rows
+    ]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        click.echo("  ".join(map(str.ljust, line, widths)).rstrip())
 
 
 @main.command(context_settings={"ignore_unknown_options": True})

@@ -8,7 +8,7 @@ from pyinfra.api.command import PyinfraCommand
 from pyinfra.context import host
 
 from ciliumlab.facts.shell import quoted
-from ciliumlab.facts.swap import SWAP_SERVICES, Swap
+from ciliumlab.facts.swap import Swap
 from ciliumlab.operations.api import Commands, operation, read, shell, show_difference, write
 
 # fstab(5): the third field is the type. What is commented out already is left alone.
@@ -23,9 +23,10 @@ def off() -> Commands:
     """
     Turn swap off, now and for every boot to come.
 
-    Entries in fstab are commented out; swap units (those that zram-generator or a partition's type
-    bring forth included) and swap.target are masked; programs that swap to compressed memory or a file
-    of their own are disabled. In a container nothing is done: swap belongs to the container's host.
+    Entries in fstab are commented out. Swap units of generators (zram-generator, a partition's type)
+    and swap.target are masked. Swap units of an administrator, and programs that swap to compressed
+    memory or a file of their own, are disabled. In a container nothing is done: swap belongs to the
+    container's host.
     """
     found = read(Swap)
     if found["container"]:
@@ -37,16 +38,12 @@ def off() -> Commands:
         show_difference("/etc/fstab", text)
         changes.append(write("/etc/fstab", text, fstab["mode"], fstab["owner"]))
         changes.append(shell("systemctl daemon-reload"))
-    enabled = [unit for unit, state in found["units"].items() if state == "enabled"]
-    if services := [unit for unit in enabled if unit in SWAP_SERVICES]:
-        changes.append(shell(f"systemctl disable --now {quoted(services)}"))
     units = {_TARGET: "static"} | found["units"]
-    to_mask = [
-        unit
-        for unit, state in units.items()
-        if (unit == _TARGET or unit.endswith(".swap")) and not state.startswith("masked")
-    ]
-    if to_mask:
+    if enabled := [unit for unit, state in units.items() if state.startswith("enabled")]:
+        changes.append(shell(f"systemctl disable --now {quoted(enabled)}"))
+    # What a generator makes anew at every boot cannot be disabled, and what lies in /etc cannot be masked.
+    generated = [unit for unit, state in units.items() if state == "generated"]
+    if to_mask := [*generated, *([] if units[_TARGET].startswith("masked") else [_TARGET])]:
         changes.append(shell(f"systemctl mask {quoted(to_mask)}"))
     if found["used"]:
         changes.append(shell("swapoff --all"))
