@@ -139,18 +139,19 @@ class Lab:
             return guests, self._obtain(image_option, progress), ""
 
         why_no_kvm = accelerator.why_no_device()
+        tried: Image | None = None
         if why_no_kvm is None:
             self._refuse(guests.problems(self.local()))
-            base = self._obtain(image_option, progress)
+            tried = self._obtain(image_option, progress)
             target = accelerator.TARGETS[image.architecture()]
-            why_no_kvm = accelerator.why_no_hardware(target, base.kernel)
+            why_no_kvm = accelerator.why_no_hardware(target, tried.kernel)
             if why_no_kvm is None:
-                return guests, base, ""
+                return guests, tried, ""
         why_no_containers = containers.problems(self.local())
         if not why_no_containers and image_option != "ubuntu":
             return containers, self._obtain("debian", progress), f", as {why_no_kvm}"
         reason = "; ".join(problem.what for problem in why_no_containers) or "they have no Ubuntu image"
-        return guests, self._obtain(image_option, progress), f"; no containers: {reason}"
+        return guests, tried or self._obtain(image_option, progress), f"; no containers: {reason}"
 
     def _obtain(self, option: str, progress: Progress) -> Image:
         def report(step: str, done: float | None = None) -> None:

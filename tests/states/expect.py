@@ -8,8 +8,6 @@ from typing import Any
 import jinja2
 import pytest
 
-from ciliumlab.plan.packages import missing_from
-
 from .found.base import SYSCTL_FILE
 from .found.shell import File, Unit, assignments
 from .lab import ROOT, Lab, Machine
@@ -50,13 +48,6 @@ def expect_file(machine: Machine, path: str, files: Mapping[str, File]) -> str:
     return files[path].text
 
 
-def expect_package(machine: Machine, package: str) -> None:
-    """A package that is installed and whole."""
-    if package in missing_from(machine.base.distribution):
-        pytest.skip(f"{machine.base.distribution} does not have {package}")
-    expect(machine, f"{package} is installed", True, package in machine.base.installed)
-
-
 def expect_sysctl(machine: Machine, key: str) -> None:
     """A kernel setting that is in force, and that no file of sysctl.d sets otherwise at boot."""
     wanted = str(machine.data["sysctls"][key])
@@ -71,11 +62,6 @@ def expect_sysctl_file(machine: Machine) -> None:
     wanted = {key: [str(value)] for key, value in machine.data["sysctls"].items()}
     found = assignments(expect_file(machine, SYSCTL_FILE, machine.base.files))
     expect(machine, SYSCTL_FILE, wanted, found)
-
-
-def expect_vim(machine: Machine) -> None:
-    """vi is vim for whoever logs in."""
-    expect(machine, "what vi is after a login", "VIM", machine.login.get("vi", "").partition(" - ")[0])
 
 
 def expect_service(machine: Machine, name: str, found: Unit) -> None:

@@ -6,26 +6,14 @@ from .expect import (
     each,
     expect,
     expect_file,
-    expect_package,
     expect_service,
     expect_sysctl,
     expect_sysctl_file,
-    expect_vim,
     routers,
 )
 from .found.network import dummies_at_boot
 from .found.web import APACHE, PAGE_FILE
 from .lab import Lab, Machine
-
-
-@each(lambda lab: [(router, package) for router in lab.routers for package in router.data["packages"]])
-def test_package_is_installed(machine: Machine, package: str) -> None:
-    expect_package(machine, package)
-
-
-@each(routers)
-def test_vi_is_vim(machine: Machine) -> None:
-    expect_vim(machine)
 
 
 @each(lambda lab: [(router, key) for router in lab.routers for key in router.data["sysctls"]])
