@@ -6,10 +6,16 @@ from typing import TypedDict
 
 from typing_extensions import override
 
-from ciliumlab.facts.shell import FileState, Sections, State, listing, parse_listing, quoted, sections
-
-# systemd-detect-virt(1): what kind of container this is, or nothing. A container shares its host's kernel.
-_CONTAINER = "systemd-detect-virt --container | grep -vx none"
+from ciliumlab.facts.shell import (
+    CONTAINER,
+    FileState,
+    Sections,
+    State,
+    listing,
+    parse_listing,
+    quoted,
+    sections,
+)
 
 
 class ModuleState(TypedDict):
@@ -32,7 +38,7 @@ class Modules(State[ModuleState]):
     @override
     def command(self, file: str) -> str:
         return sections(
-            container=_CONTAINER,
+            container=CONTAINER,
             loaded="cut -d' ' -f1 /proc/modules",
             # Paths such as kernel/net/bridge/br_netfilter.ko.
             builtin='cat "/lib/modules/$(uname -r)/modules.builtin"',
@@ -72,7 +78,7 @@ class Sysctls(State[SysctlState]):
     @override
     def command(self, keys: list[str], file: str) -> str:
         return sections(
-            container=_CONTAINER,
+            container=CONTAINER,
             values=f"grep -H '' -- {quoted(sysctl_path(key) for key in keys)}",
             files=listing([file]),
         )

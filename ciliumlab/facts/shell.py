@@ -16,6 +16,9 @@ _MARK = "==ciliumlab== "
 
 _STAT_FORMAT = "%a|%U:%G|%F|%n"
 
+# systemd-detect-virt(1): a line where the host is a container, which shares the kernel of its own host.
+CONTAINER = "systemd-detect-virt --container | grep -vx none"
+
 T = TypeVar("T")
 Sections = dict[str, list[str]]
 
@@ -34,7 +37,7 @@ class State(FactBase[T | None], Generic[T]):
     def process(self, output: list[str]) -> T:
         try:
             return self.parse(split(output))
-        except (ValueError, LookupError) as error:
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
             raise FactProcessError(f"cannot understand what the host answered: {error!r}") from error
 
 

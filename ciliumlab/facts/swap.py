@@ -6,7 +6,16 @@ from typing import TypedDict
 
 from typing_extensions import override
 
-from ciliumlab.facts.shell import FileText, Sections, State, contents, parse_contents, quoted, sections
+from ciliumlab.facts.shell import (
+    CONTAINER,
+    FileText,
+    Sections,
+    State,
+    contents,
+    parse_contents,
+    quoted,
+    sections,
+)
 
 # Units that make swap by a script of their own instead of a swap unit: Debian's zram-tools,
 # dphys-swapfile and swapspace, Ubuntu's zram-config.
@@ -32,7 +41,7 @@ class Swap(State[SwapState]):
     @override
     def command(self) -> str:
         return sections(
-            container="systemd-detect-virt --container | grep -vx none",
+            container=CONTAINER,
             used="tail -n +2 /proc/swaps | cut -d' ' -f1",
             fstab=contents("/etc/fstab"),
             units=(

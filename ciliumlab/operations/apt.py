@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
 
-from pyinfra.api.command import StringCommand
 from pyinfra.context import host
 
 from ciliumlab.facts.apt import Package, Packages, PackageState
 from ciliumlab.facts.shell import quoted
 from ciliumlab.operations.api import Commands, operation, read
+from ciliumlab.operations.steps import Shell
 
 # Seconds to wait for another package manager, such as the unattended upgrade of a host just booted.
 _PATIENCE = 600
+
+# What apt and dpkg say when somebody else has their lock.
+_LOCKED = "could not get lock|unable to lock|locked by another"
 
 # Questions are answered by the package's default, an administrator's changed configuration files stay,
 # and needrestart(1) restarts nothing of its own accord in the middle of a run.
@@ -44,7 +47,7 @@ def installed(
     yield from _recovered(found)
     if to_install:
         yield _patient("apt-get -q -o Acquire::Retries=3 update")
-        yield StringCommand(
+        yield Shell(
             f"{_APT} install --no-install-recommends --allow-downgrades --allow-change-held-packages"
             f" {quoted(to_install)}",
             _env=_ENVIRONMENT,
@@ -69,7 +72,7 @@ def held(packages: Iterable[str], present: bool = True) -> Commands:
     found = read(Packages, names=names)["packages"]
     to_change = [name for name in names if (name in found and found[name]["held"]) != present]
     if to_change:
-        yield StringCommand(f"apt-mark {'hold' if present else 'unhold'} {quoted(to_change)}")
+        yield Shell(f"apt-mark {'hold' if present else 'unhold'} {quoted(to_change)}")
     else:
         host.noop(f"{', '.join(names)}: {'held' if present else 'not held'}")
 
@@ -91,20 +94,20 @@ def _recovered(found: PackageState) -> Commands:
         return
     # dpkg itself does not wait for its lock as apt does.
     yield _patient("dpkg --force-confdef --force-confold --configure -a")
-    yield StringCommand(f"{_APT} --fix-broken install", _env=_ENVIRONMENT)
+    yield Shell(f"{_APT} --fix-broken install", _env=_ENVIRONMENT)
     # After these two a package is still marked so when its files themselves are incomplete.
-    yield StringCommand(
+    yield Shell(
         "damaged=$(dpkg-query -W -f '${db:Status-Abbrev}|${Package}\\n' | sed -n 's/^..R|//p');"
         f' [ -z "$damaged" ] || {_APT} --reinstall install $damaged',
         _env=_ENVIRONMENT,
     )
 
 
-def _patient(command: str) -> StringCommand:
+def _patient(command: str) -> Shell:
     # Tried again only while somebody else holds a lock; anything else fails at once, in its own words.
-    return StringCommand(
+    return Shell(
         f"until=$(($(date +%s) + {_PATIENCE})); while ! said=$({command} 2>&1); do"
-        ' if ! echo "$said" | grep -qi "lock" || [ "$(date +%s)" -gt "$until" ]; then'
+        f' if ! echo "$said" | grep -qiE "{_LOCKED}" || [ "$(date +%s)" -gt "$until" ]; then'
         ' echo "$said" >&2; exit 1; fi; sleep 3; done; echo "$said"',
         _env=_ENVIRONMENT,
     )

@@ -11,10 +11,11 @@ from pyinfra.context import host
 
 from ciliumlab.facts.netplan import NETWORKD_FOLDER, Network, NetworkState, Understands
 from ciliumlab.facts.shell import quoted
-from ciliumlab.operations.api import Commands, operation, read, shell, show_difference, write
+from ciliumlab.operations.api import Commands, operation, read, show_difference
 from ciliumlab.operations.files import permissions
 from ciliumlab.operations.netplan import Interface, configured, dummy_devices
 from ciliumlab.operations.netplan_state import declared, dummies, missing, surplus
+from ciliumlab.operations.steps import Shell, Write
 
 
 @operation
@@ -61,17 +62,17 @@ def _networkd(file: str, interfaces: Mapping[str, Interface], found: NetworkStat
         there = found["networkd"].get(path)
         if there is None or there["text"] != text:
             show_difference(path, text)
-            changes.append(write(path, text))
+            changes.append(Write(path, text))
         else:
             changes += permissions(path, there, "644", "root:root")
     unwanted = [path for path in found["networkd"] if path.startswith(prefix) and path not in texts]
     former = dummy_devices({_name_of(path, prefix): {"addresses": [], "dummy": True} for path in unwanted})
     if unwanted:
-        changes.append(shell(f"rm -f {quoted(unwanted)}"))
+        changes.append(Shell(f"rm -f {quoted(unwanted)}"))
     wanted = declared([document])
     left_over = surplus([*wanted, *declared([former])], wanted, found, former)
     if changes or missing(wanted, found) or left_over:
-        changes.append(shell(" && ".join(_reload(wanted, [one.remove for one in left_over]))))
+        changes.append(Shell(" && ".join(_reload(wanted, [one.remove for one in left_over]))))
     if not changes:
         host.noop(f"{', '.join(wanted)}: there, and made at boot")
     yield from changes

@@ -12,7 +12,8 @@ from pyinfra.context import host, state
 
 from ciliumlab.facts.files import Files
 from ciliumlab.facts.shell import FileState
-from ciliumlab.operations.api import Commands, operation, read, sha256, shell, show_difference, write
+from ciliumlab.operations.api import Commands, operation, read, show_difference
+from ciliumlab.operations.steps import Shell, Write, sha256
 
 
 class File(TypedDict):
@@ -48,7 +49,7 @@ def differences(files: Mapping[str, File], there: Mapping[str, FileState], first
         found = there.get(path)
         if found is None or found["sha256"] != sha256(file["text"]):
             show_difference(path, file["text"])
-            yield write(path, file["text"], mode, owner, first)
+            yield Write(path, file["text"], mode, owner, first)
             continue
         yield from permissions(path, found, mode, owner)
 
@@ -56,17 +57,17 @@ def differences(files: Mapping[str, File], there: Mapping[str, FileState], first
 def permissions(path: str, found: Mapping[str, Any], mode: str, owner: str) -> Commands:
     """What gives a file that exists its mode and owner."""
     if found["owner"] != owner:
-        yield shell(f"chown {shlex.quote(owner)} {shlex.quote(path)}")
+        yield Shell(f"chown {shlex.quote(owner)} {shlex.quote(path)}")
     # A change of owner may clear mode bits, so the mode comes second.
     if found["mode"] != mode:
-        yield shell(f"chmod {mode} {shlex.quote(path)}")
+        yield Shell(f"chmod {mode} {shlex.quote(path)}")
 
 
 def removals(paths: Iterable[str], there: Mapping[str, FileState]) -> Commands:
     """What removes those files that exist."""
     for path in paths:
         if path in there:
-            yield shell(f"rm -f {shlex.quote(path)}")
+            yield Shell(f"rm -f {shlex.quote(path)}")
 
 
 def rendered(source: str, **data: object) -> str:

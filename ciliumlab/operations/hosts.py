@@ -8,8 +8,9 @@ from typing import TypedDict
 from pyinfra.context import host
 
 from ciliumlab.facts.hosts import HOSTS_FILE, HostsFile
-from ciliumlab.operations.api import Commands, operation, read, show_difference, write
+from ciliumlab.operations.api import Commands, operation, read, show_difference
 from ciliumlab.operations.files import permissions
+from ciliumlab.operations.steps import Write
 
 # What a host without the file gets besides the block; see hosts(5).
 _LOOPBACK = "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n"
@@ -38,7 +39,7 @@ def block(entries: Sequence[Entry], title: str) -> Commands:
     text = edited(found["text"] or _LOOPBACK, entries, title)
     if text != found["text"]:
         show_difference(HOSTS_FILE, text)
-        yield write(HOSTS_FILE, text)
+        yield Write(HOSTS_FILE, text)
         return
     changes = list(permissions(HOSTS_FILE, found, "644", "root:root"))
     if not changes:

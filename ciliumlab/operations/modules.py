@@ -8,8 +8,9 @@ from pyinfra.context import host
 
 from ciliumlab.facts.kernel import Modules, module_name
 from ciliumlab.facts.shell import quoted
-from ciliumlab.operations.api import Commands, operation, read, shell
+from ciliumlab.operations.api import Commands, operation, read
 from ciliumlab.operations.files import File, differences
+from ciliumlab.operations.steps import Shell
 
 
 @operation
@@ -30,7 +31,7 @@ def loaded(modules: Collection[str], file: str) -> Commands:
     changes = list(differences({path: File(text="".join(f"{name}\n" for name in modules))}, found["files"]))
     if missing and not found["container"]:
         changes.append(
-            shell(
+            Shell(
                 f"modprobe --all {quoted(missing)} || {{"
                 ' echo "the running kernel $(uname -r) cannot load them; if the kernel was upgraded'
                 ' since boot, reboot this host" >&2; exit 1; }'

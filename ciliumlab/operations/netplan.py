@@ -12,7 +12,7 @@ import yaml
 from paramiko import SSHException
 from pyinfra import logger
 from pyinfra.api.arguments import ConnectorArguments
-from pyinfra.api.command import PyinfraCommand, StringCommand
+from pyinfra.api.command import PyinfraCommand
 from pyinfra.api.host import Host
 from pyinfra.api.state import State
 from pyinfra.api.util import print_host_combined_output
@@ -21,7 +21,7 @@ from typing_extensions import override
 
 from ciliumlab.facts.netplan import FOLDERS, Network, NetworkState
 from ciliumlab.operations import netplan_guard
-from ciliumlab.operations.api import Commands, Refused, operation, read, show_difference, write
+from ciliumlab.operations.api import Commands, Refused, operation, read, show_difference
 from ciliumlab.operations.files import permissions
 from ciliumlab.operations.netplan_guard import Change
 from ciliumlab.operations.netplan_state import (
@@ -34,6 +34,7 @@ from ciliumlab.operations.netplan_state import (
     parse,
     surplus,
 )
+from ciliumlab.operations.steps import Shell, Write
 
 _HEADER = "# Managed by ciliumlab; edits are overwritten.\n"
 _OWN_FOLDER = "/etc/netplan"
@@ -134,7 +135,7 @@ def configured(file: str, document: Document, found: NetworkState, patience: int
             expected=list(_expected(document)),
             patience=patience,
         )
-        changes += [write(netplan_guard.PATH, netplan_guard.script(change), mode="700"), Guarded(patience)]
+        changes += [Write(netplan_guard.PATH, netplan_guard.script(change), mode="700"), Guarded(patience)]
     if not changes:
         host.noop(f"{path} is as declared, and in force")
     yield from changes
@@ -168,7 +169,7 @@ class Guarded(PyinfraCommand):
         def run(verb: str, seconds: float) -> bool:
             with gevent.Timeout(seconds, TimeoutError):
                 status, output = host.run_shell_command(
-                    StringCommand("sh", netplan_guard.PATH, verb),
+                    Shell("sh", netplan_guard.PATH, verb),
                     print_output=state.print_output,
                     print_input=state.print_input,
                     **connector_arguments,

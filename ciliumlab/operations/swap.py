@@ -9,10 +9,11 @@ from pyinfra.context import host
 
 from ciliumlab.facts.shell import quoted
 from ciliumlab.facts.swap import Swap
-from ciliumlab.operations.api import Commands, operation, read, shell, show_difference, write
+from ciliumlab.operations.api import Commands, operation, read, show_difference
+from ciliumlab.operations.steps import Shell, Write
 
 # fstab(5): the third field is the type. What is commented out already is left alone.
-_FSTAB_SWAP = re.compile(r"^(?=\s*[^#\s]+\s+\S+\s+swap(\s|$))", re.MULTILINE)
+_FSTAB_SWAP = re.compile(r"^(?=[ \t]*[^#\s]\S*[ \t]+\S+[ \t]+swap([ \t]|$))", re.MULTILINE)
 
 # swap.target is what brings up every swap unit at boot, those of generators included.
 _TARGET = "swap.target"
@@ -36,17 +37,17 @@ def off() -> Commands:
     fstab = found["fstab"]
     if fstab and (text := without_swap(fstab["text"])) != fstab["text"]:
         show_difference("/etc/fstab", text)
-        changes.append(write("/etc/fstab", text, fstab["mode"], fstab["owner"]))
-        changes.append(shell("systemctl daemon-reload"))
+        changes.append(Write("/etc/fstab", text, fstab["mode"], fstab["owner"]))
+        changes.append(Shell("systemctl daemon-reload"))
     units = {_TARGET: "static"} | found["units"]
     if enabled := [unit for unit, state in units.items() if state.startswith("enabled")]:
-        changes.append(shell(f"systemctl disable --now {quoted(enabled)}"))
+        changes.append(Shell(f"systemctl disable --now {quoted(enabled)}"))
     # What a generator makes anew at every boot cannot be disabled, and what lies in /etc cannot be masked.
     generated = [unit for unit, state in units.items() if state == "generated"]
     if to_mask := [*generated, *([] if units[_TARGET].startswith("masked") else [_TARGET])]:
-        changes.append(shell(f"systemctl mask {quoted(to_mask)}"))
+        changes.append(Shell(f"systemctl mask {quoted(to_mask)}"))
     if found["used"]:
-        changes.append(shell("swapoff --all"))
+        changes.append(Shell("swapoff --all"))
     if not changes:
         host.noop("swap is off and nothing brings it back")
     yield from changes

@@ -8,8 +8,9 @@ from pyinfra.context import host
 
 from ciliumlab.facts.kernel import Sysctls
 from ciliumlab.facts.shell import quoted
-from ciliumlab.operations.api import Commands, operation, read, shell
+from ciliumlab.operations.api import Commands, operation, read
 from ciliumlab.operations.files import File, differences
+from ciliumlab.operations.steps import Shell
 
 
 @operation
@@ -32,7 +33,7 @@ def settings(values: Mapping[str, str | int], file: str) -> Commands:
     foreign = [key for key in differing if found["container"] and not key.startswith("net.")]
     to_set = [f"{key}={wanted[key]}" for key in differing if key not in foreign]
     if to_set:
-        changes.append(shell(f"sysctl -q -w {quoted(to_set)}"))
+        changes.append(Shell(f"sysctl -q -w {quoted(to_set)}"))
     if not changes:
         left = f"; {', '.join(foreign)} must be set by the container's host" if foreign else ""
         host.noop(f"{', '.join(wanted)}: set now and at boot{left}")

@@ -8,8 +8,9 @@ from pyinfra.context import host
 
 from ciliumlab.facts.shell import quoted
 from ciliumlab.facts.systemd import RESTART_NOTES, Unit, Units
-from ciliumlab.operations.api import Commands, operation, read, sha256, shell
+from ciliumlab.operations.api import Commands, operation, read
 from ciliumlab.operations.files import File, differences
+from ciliumlab.operations.steps import Shell, sha256
 
 _RUNNING = ("active", "activating", "reloading")
 _NOT_AT_BOOT = ("", "disabled", "enabled-runtime", "masked", "masked-runtime")
@@ -40,14 +41,14 @@ def running(units: Collection[str], files: Mapping[str, File] | None = None) -> 
     due = [unit for unit in units if changed or unit in found["restarts"]]
     stopped = [unit for unit in units if states[unit]["active"] not in _RUNNING and unit not in due]
     if masked := [unit for unit in units if states[unit]["file"].startswith("masked")]:
-        changes.append(shell(f"systemctl unmask {quoted(masked)}"))
+        changes.append(Shell(f"systemctl unmask {quoted(masked)}"))
     if not_at_boot := [unit for unit in units if states[unit]["file"] in _NOT_AT_BOOT]:
-        changes.append(shell(f"systemctl enable {quoted(not_at_boot)}"))
+        changes.append(Shell(f"systemctl enable {quoted(not_at_boot)}"))
     if due:
         done = quoted(f"{RESTART_NOTES}/{unit}" for unit in due)
-        changes.append(shell(f"systemctl restart {quoted(due)} && rm -f {done}"))
+        changes.append(Shell(f"systemctl restart {quoted(due)} && rm -f {done}"))
     if stopped:
-        changes.append(shell(f"systemctl start {quoted(stopped)}"))
+        changes.append(Shell(f"systemctl start {quoted(stopped)}"))
     if not changes:
         host.noop(f"{', '.join(units)}: running, and started at boot")
     yield from changes
@@ -64,9 +65,9 @@ def disabled(units: Collection[str]) -> Commands:
     active = [unit for unit in units if states[unit]["active"] in _RUNNING]
     at_boot = [unit for unit in units if states[unit]["file"] in _AT_BOOT]
     if active:
-        yield shell(f"systemctl stop {quoted(active)}")
+        yield Shell(f"systemctl stop {quoted(active)}")
     if at_boot:
-        yield shell(f"systemctl disable {quoted(at_boot)}")
+        yield Shell(f"systemctl disable {quoted(at_boot)}")
     if not active and not at_boot:
         host.noop(", ".join(f"{unit}: {_rest(states[unit])}" for unit in units))
 

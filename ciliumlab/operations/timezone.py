@@ -7,7 +7,8 @@ import shlex
 from pyinfra.context import host
 
 from ciliumlab.facts.timezone import Timezone
-from ciliumlab.operations.api import Commands, operation, read, shell, show_difference, write
+from ciliumlab.operations.api import Commands, operation, read, show_difference
+from ciliumlab.operations.steps import Shell, Write
 
 
 @operation
@@ -21,7 +22,7 @@ def local(zone: str) -> Commands:
     changes = []
     if found["localtime"] != zone:
         changes.append(
-            shell(
+            Shell(
                 f"data={shlex.quote(f'/usr/share/zoneinfo/{zone}')} new=/etc/.localtime.ciliumlab;"
                 ' if [ ! -f "$data" ]; then echo "there is no $data on this host: mend its name,'
                 ' or install tzdata" >&2; exit 1; fi; ln -sfT "$data" $new && mv -fT $new /etc/localtime'
@@ -30,7 +31,7 @@ def local(zone: str) -> Commands:
     # Debian's own file beside it, where there is one; Debian 13 has given it up.
     if found["timezone"] not in (None, zone):
         show_difference("/etc/timezone", f"{zone}\n")
-        changes.append(write("/etc/timezone", f"{zone}\n"))
+        changes.append(Write("/etc/timezone", f"{zone}\n"))
     if not changes:
         host.noop(f"the time zone is {zone}")
     yield from changes
