@@ -8,6 +8,7 @@ made has names of this lab's own, and goes with it.
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import shutil
@@ -21,7 +22,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ciliumlab.errors import LabError, Problem
-from ciliumlab.machines import identity, programs
+from ciliumlab.machines import cgroups, identity, programs
 from ciliumlab.machines.image import Image
 from ciliumlab.machines.programs import find, run
 from ciliumlab.machines.supervisor import Cable, Spec
@@ -30,6 +31,7 @@ from ciliumlab.topology import Machine, Topology
 
 _PROGRAMS = ("ip", "setpriv", "slirp4netns", "ssh", "ssh-keygen", "systemd-nspawn", "unshare")
 _POWER_DOWN_SECONDS = 30
+_INOTIFY_A_MACHINE = 12
 
 
 class Containers:
@@ -62,6 +64,7 @@ class Containers:
                 )
                 for feature, reason in self._missing_features()
             ]
+            found += _inotify_problems(len(machines))
         return found
 
     def _missing_features(self) -> list[tuple[str, str]]:
@@ -113,6 +116,7 @@ class Containers:
 
     def start(self, machine: Machine, base: Image) -> None:
         """Start a container that does not run, on its own overlay of the image's tree."""
+        self._clear(machine)
         folder = self._state.machine(machine.name)
         number = self._topology.machines.index(machine)
         spec = Spec(
@@ -120,7 +124,7 @@ class Containers:
             folder=str(folder),
             tree=str(base.tree),
             credential=str(identity.credential(self._state, machine)),
-            namespace=f"{self._segments}-{machine.name}",
+            namespace=self._namespace(machine),
             segments=self._segments,
             cables=[
                 Cable(interface.name, f"m{number}i{i}", self._bridges[interface.segment.name])
@@ -136,9 +140,9 @@ class Containers:
             *("unshare", "--mount", "--propagation", "private"),
             *(sys.executable, "-m", "ciliumlab.machines.supervisor", str(folder / "spec.json")),
         ]
-        if Path("/run/systemd/system").exists():
-            # nspawn keeps the cgroup that it is started in, which must therefore be the container's own.
-            command = ["systemd-run", "--scope", "--quiet", "--collect", "--property=Delegate=yes", *command]
+        if cgroups.systemd_runs_host():
+            scope = ["--scope", f"--unit={self._namespace(machine)}", "--collect", "--property=Delegate=yes"]
+            command = ["systemd-run", "--quiet", *scope, *command]
         log = folder / "supervisor.log"
         with log.open("wb") as output:
             process = subprocess.Popen(
@@ -176,14 +180,24 @@ class Containers:
         os.kill(int(self._process_file(machine).read_text()), signal.SIGKILL)
         while self.running(machine):
             time.sleep(0.1)
-        subprocess.run(
-            ["ip", "netns", "delete", f"{self._segments}-{machine.name}"], capture_output=True, check=False
-        )
+        self._clear(machine)
+
+    def _namespace(self, machine: Machine) -> str:
+        """The name of the machine's network namespace and control group."""
+        return f"{self._segments}-{machine.name}"
+
+    def _clear(self, machine: Machine) -> None:
+        """What a supervisor leaves behind that was killed, or that has just ended."""
+        cgroups.end(self._namespace(machine))
+        if Path("/run/netns", self._namespace(machine)).exists():
+            run(["ip", "netns", "delete", self._namespace(machine)], what=f"disconnecting {machine.name}")
 
     def close(self) -> None:
         """Take the segments away once no machine runs."""
         if any(self.running(machine) for machine in self._topology.machines):
             return
+        for machine in self._topology.machines:
+            self._clear(machine)
         if Path("/run/netns", self._segments).exists():
             run(["ip", "netns", "delete", self._segments], what="removing the segments")
 
@@ -223,3 +237,27 @@ class Containers:
         """The tags that this machine can be restored to."""
         folder = self._state.machine(machine.name) / "snapshots"
         return sorted(p.name for p in folder.glob("[!.]*")) if folder.exists() else []
+
+
+def _inotify_problems(count: int) -> list[Problem]:
+    """Whether this user gets the inotify instances that so many machines take (each systemd a dozen).
+
+    Source: inotify(7); without them a container's init ends at once with "Too many open files".
+    """
+    needed = _INOTIFY_A_MACHINE * count
+    libc = ctypes.CDLL(None)
+    instances: list[int] = []
+    while len(instances) < needed and (instance := libc.inotify_init1(os.O_CLOEXEC)) >= 0:
+        instances.append(instance)
+    for instance in instances:
+        os.close(instance)
+    if len(instances) == needed:
+        return []
+    limit = Path("/proc/sys/fs/inotify/max_user_instances").read_text().strip()
+    return [
+        Problem(
+            "--kind container",
+            f"the machines take {needed} inotify instances and {len(instances)} of {limit} are free on this"
+            " host; sysctl -w fs.inotify.max_user_instances=512",
+        )
+    ]

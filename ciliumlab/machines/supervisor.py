@@ -23,6 +23,7 @@ from types import FrameType
 from typing import Any, Self
 
 from ciliumlab.errors import LabError, Problem
+from ciliumlab.machines import cgroups
 from ciliumlab.machines.programs import find, run
 
 # What nspawn with --keep-unit exits with when the container asks for a reboot
@@ -74,6 +75,7 @@ class Supervisor:
     def run(self) -> None:
         """Switch the machine on and return when it is off."""
         (self._folder / "supervisor.pid").write_text(str(os.getpid()))
+        cgroups.enter(self._spec.namespace)
         self._mount_root()
         Path(self._spec.console).unlink(missing_ok=True)
         with socket.socket(socket.AF_UNIX) as console:

@@ -16,7 +16,7 @@ from pyinfra.operations.util.files import generate_color_diff
 
 from ciliumlab.errors import LabError
 from ciliumlab.facts.files import Texts
-from ciliumlab.operations.steps import Refusal
+from ciliumlab.operations.steps import SILENCE, Refusal
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -48,7 +48,7 @@ def read(fact: type[FactBase[T | None]], **arguments: Any) -> T:
     not known must not be taken for what is not there.
     """
     try:
-        value = host.get_fact(fact, **arguments)
+        value = host.get_fact(fact, _timeout=SILENCE, **arguments)
     except EOFError as error:
         # What paramiko says of a connection that has ended; pyinfra does not expect it.
         raise Refused(f"the connection ended before {fact.__name__} was read; nothing was changed") from error

@@ -14,6 +14,9 @@ from ciliumlab.operations.steps import Shell
 # Seconds to wait for another package manager, such as the unattended upgrade of a host just booted.
 _PATIENCE = 600
 
+# Seconds that a package manager may take: hundreds of megabytes, on a machine without acceleration.
+_DURATION = 7200
+
 # What apt and dpkg say when somebody else has their lock.
 _LOCKED = "could not get lock|unable to lock|locked by another"
 
@@ -50,6 +53,7 @@ def installed(
         yield Shell(
             f"{_APT} install --no-install-recommends --allow-downgrades --allow-change-held-packages"
             f" {quoted(to_install)}",
+            seconds=_DURATION,
             _env=_ENVIRONMENT,
         )
     elif not unfinished(found):
@@ -94,11 +98,12 @@ def _recovered(found: PackageState) -> Commands:
         return
     # dpkg itself does not wait for its lock as apt does.
     yield _patient("dpkg --force-confdef --force-confold --configure -a")
-    yield Shell(f"{_APT} --fix-broken install", _env=_ENVIRONMENT)
+    yield Shell(f"{_APT} --fix-broken install", seconds=_DURATION, _env=_ENVIRONMENT)
     # After these two a package is still marked so when its files themselves are incomplete.
     yield Shell(
         "damaged=$(dpkg-query -W -f '${db:Status-Abbrev}|${Package}\\n' | sed -n 's/^..R|//p');"
         f' [ -z "$damaged" ] || {_APT} --reinstall install $damaged',
+        seconds=_DURATION,
         _env=_ENVIRONMENT,
     )
 
@@ -109,5 +114,6 @@ def _patient(command: str) -> Shell:
         f"until=$(($(date +%s) + {_PATIENCE})); while ! said=$({command} 2>&1); do"
         f' if ! echo "$said" | grep -qiE "{_LOCKED}" || [ "$(date +%s)" -gt "$until" ]; then'
         ' echo "$said" >&2; exit 1; fi; sleep 3; done; echo "$said"',
+        seconds=_DURATION,
         _env=_ENVIRONMENT,
     )

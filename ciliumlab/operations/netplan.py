@@ -169,7 +169,7 @@ class Guarded(PyinfraCommand):
         def run(verb: str, seconds: float) -> bool:
             with gevent.Timeout(seconds, TimeoutError):
                 status, output = host.run_shell_command(
-                    Shell("sh", netplan_guard.PATH, verb),
+                    Shell(f"sh {netplan_guard.PATH} {verb}"),
                     print_output=state.print_output,
                     print_input=state.print_input,
                     **connector_arguments,

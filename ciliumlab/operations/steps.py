@@ -11,15 +11,21 @@ from pyinfra.api.arguments import ConnectorArguments
 from pyinfra.api.command import PyinfraCommand, StringCommand
 from pyinfra.api.host import Host
 from pyinfra.api.state import State
-from typing_extensions import override
+from typing_extensions import Unpack, override
+
+# Seconds after which a host that has stopped answering without a word counts as failed.
+SILENCE = 300
 
 
 class Shell(StringCommand):
-    """A shell command line.
+    """A shell command line, given up after ``seconds``.
 
     A connection that ends before it fails this host alone, with pyinfra's own line. (paramiko reports
     it as an end of file, which pyinfra does not expect: the whole run would end with a traceback.)
     """
+
+    def __init__(self, command: str, seconds: int = SILENCE, **arguments: Unpack[ConnectorArguments]) -> None:
+        super().__init__(command, _timeout=seconds, **arguments)
 
     @override
     def execute(self, state: State, host: Host, connector_arguments: ConnectorArguments) -> object:
