@@ -39,8 +39,9 @@ def _reach(machine, state):
         "ssh_hostname": machine.ssh_host,
         "ssh_port": machine.ssh_port,
         "ssh_user": machine.ssh_user,
-        # A guest without hardware acceleration takes its time to say hello.
-        "ssh_paramiko_connect_kwargs": {"banner_timeout": 60, "auth_timeout": 60},
+        # A guest without hardware acceleration takes its time to say hello; one that has died without a
+        # word is to be noticed nevertheless (paramiko would wait for an hour).
+        "ssh_paramiko_connect_kwargs": {"banner_timeout": 60, "auth_timeout": 60, "channel_timeout": 60},
         **({"ssh_key": key} if key else {}),
         **(
             {"ssh_known_hosts_file": str(state.known_hosts), "ssh_strict_host_key_checking": "yes"}

@@ -6,6 +6,7 @@ from collections.abc import Callable, Generator
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
+import gevent  # type: ignore[import-untyped]
 from pyinfra import logger
 from pyinfra.api.arguments_typed import PyinfraOperation
 from pyinfra.api.command import PyinfraCommand
@@ -21,6 +22,10 @@ from ciliumlab.operations.steps import SILENCE, Refusal
 P = ParamSpec("P")
 T = TypeVar("T")
 Commands = Generator[PyinfraCommand, None, None]
+
+
+class _Silent(Exception):
+    """A host has not answered."""
 
 
 class Refused(Exception):
@@ -48,10 +53,13 @@ def read(fact: type[FactBase[T | None]], **arguments: Any) -> T:
     not known must not be taken for what is not there.
     """
     try:
-        value = host.get_fact(fact, _timeout=SILENCE, **arguments)
-    except EOFError as error:
-        # What paramiko says of a connection that has ended; pyinfra does not expect it.
-        raise Refused(f"the connection ended before {fact.__name__} was read; nothing was changed") from error
+        # pyinfra's own _timeout does not cover a connection on which no command can be started.
+        with gevent.Timeout(SILENCE, _Silent):
+            value = host.get_fact(fact, **arguments)
+    except (EOFError, _Silent) as error:
+        # paramiko says EOFError of a connection that has ended; pyinfra does not expect it.
+        why = "the connection has ended" if isinstance(error, EOFError) else f"no answer for {SILENCE} s"
+        raise Refused(f"{fact.__name__} could not be read, {why}; nothing was changed") from error
     if value is None:
         raise Refused(f"{fact.__name__} could not be read for the reason above; nothing was changed")
     return value

@@ -6,12 +6,13 @@ import hashlib
 import posixpath
 import shlex
 from base64 import b64encode
+from typing import Any
 
 from pyinfra.api.arguments import ConnectorArguments
 from pyinfra.api.command import PyinfraCommand, StringCommand
 from pyinfra.api.host import Host
 from pyinfra.api.state import State
-from typing_extensions import Unpack, override
+from typing_extensions import override
 
 # Seconds after which a host that has stopped answering without a word counts as failed.
 SILENCE = 300
@@ -24,7 +25,7 @@ class Shell(StringCommand):
     it as an end of file, which pyinfra does not expect: the whole run would end with a traceback.)
     """
 
-    def __init__(self, command: str, seconds: int = SILENCE, **arguments: Unpack[ConnectorArguments]) -> None:
+    def __init__(self, command: str, seconds: int = SILENCE, **arguments: Any) -> None:
         super().__init__(command, _timeout=seconds, **arguments)
 
     @override

@@ -77,7 +77,7 @@ class RunningLab:
         self.folder = folder
         self.kind = kind
         self.topology_file = folder / "lab.yaml"
-        self.state = State(folder / "state")
+        self.state = State(folder)
         self.broken = ""
         """Why no further step makes sense."""
         self.figures: list[tuple[str, object]] = []
@@ -144,7 +144,15 @@ class RunningLab:
         return done.stdout
 
     def up(self) -> None:
-        self.ciliumlab("up", "--kind", self.kind)
+        done = self._run("ciliumlab", "up", "--kind", self.kind)
+        if done.returncode != 0:
+            _fail("ciliumlab up", done, *self._last_words())
+
+    def _last_words(self) -> Iterator[str]:
+        """The ends of the machines' consoles, which are gone when the lab is destroyed."""
+        for log in sorted(self.folder.glob("machines/*/console.log")):
+            yield f"--- {log.parent.name}"
+            yield from log.read_text(errors="replace").splitlines()[-15:]
 
     def status(self) -> dict[str, str]:
         """What each machine is: ``up``, ``off`` or ``not made``."""
@@ -181,7 +189,11 @@ class RunningLab:
         return done.stdout
 
     def _shell(self, name: str, script: str) -> subprocess.CompletedProcess[str]:
-        return self._run("ciliumlab", "ssh", name, "sudo", "sh", "-s", stdin=script, timeout=_QUICK)
+        arguments = ["ssh", name, "sudo", "sh", "-s"]
+        try:
+            return self._run("ciliumlab", *arguments, stdin=script, timeout=_QUICK)
+        except subprocess.TimeoutExpired:  # as when it went away without a word
+            return subprocess.CompletedProcess(arguments, 255, "", f"no answer in {_QUICK} s")
 
     def everywhere(self, work: Callable[[str], T]) -> dict[str, T]:
         """Each machine's name with what ``work`` gives for it; all at once."""
@@ -190,10 +202,7 @@ class RunningLab:
 
     def boot(self, name: str) -> str:
         """What tells this boot of a machine from all others; empty when it does not answer."""
-        try:
-            return self._shell(name, "cat /proc/sys/kernel/random/boot_id").stdout
-        except subprocess.TimeoutExpired:
-            return ""
+        return self._shell(name, "cat /proc/sys/kernel/random/boot_id").stdout
 
     def reboot(self) -> None:
         """Reboot all machines from within, and wait until each has booted anew."""
@@ -223,8 +232,9 @@ class RunningLab:
         return found
 
 
-def _fail(what: str, done: subprocess.CompletedProcess[str]) -> NoReturn:
-    pytest.fail(f"{what}: exit {done.returncode}\n{done.stdout}{done.stderr}", pytrace=False)
+def _fail(what: str, done: subprocess.CompletedProcess[str], *more: str) -> NoReturn:
+    lines = [f"{what}: exit {done.returncode}", done.stdout, done.stderr, *more]
+    pytest.fail("\n".join(lines), pytrace=False)
 
 
 def _processes() -> dict[int, str]:

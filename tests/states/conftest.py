@@ -10,6 +10,7 @@ import pytest
 from . import lab as labs
 from .lab import ROOT, Lab
 
+_INVENTORY = ROOT / "inventory" / "lab.py"
 _LAB = pytest.StashKey[Lab]()
 
 
@@ -18,7 +19,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--inventory",
         type=Path,
-        default=ROOT / "inventory" / "lab.py",
+        default=_INVENTORY,
         help="pyinfra inventory of the hosts to check (default: inventory/lab.py)",
     )
     group.addoption(
@@ -35,18 +36,25 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    config = session.config
-    try:
-        inventory = config.getoption("inventory").absolute()
-        config.stash[_LAB] = labs.read(inventory, config.getoption("data"))
-    except labs.Unreadable as error:
-        pytest.exit(f"the inventory cannot be read\n{error}", returncode=error.exit_status)
+    """A lab that cannot be read is told before anything else."""
+    _lab(session.config)
+
+
+def _lab(config: pytest.Config) -> Lab:
+    if _LAB not in config.stash:
+        # Where this folder is only met on the way (pytest tests), there are no options of its own.
+        inventory = config.getoption("inventory", _INVENTORY).absolute()
+        try:
+            config.stash[_LAB] = labs.read(inventory, config.getoption("data", []))
+        except labs.Unreadable as error:
+            pytest.exit(f"the inventory cannot be read\n{error}", returncode=error.exit_status)
+    return config.stash[_LAB]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     for mark in metafunc.definition.iter_markers("each"):
         names = list(inspect.signature(metafunc.function).parameters)
-        found = mark.args[0](metafunc.config.stash[_LAB])
+        found = mark.args[0](_lab(metafunc.config))
         cases = [case if isinstance(case, tuple) else (case,) for case in found]
         none = pytest.param(*names, marks=pytest.mark.skip("nothing of the kind in this lab"), id="none")
         metafunc.parametrize(names, [pytest.param(*case, id=_id(case)) for case in cases] or [none])

@@ -102,15 +102,15 @@ class Machine:
 
     @cached_property
     def login(self) -> dict[str, str]:
-        """``who`` one is after a login, and what ``vi`` says that it is."""
+        """``who`` one is after a login, what ``vi`` says that it is, and all that was ``shown``."""
         self.answers()
         # The names and their signs are apart, so that the line as typed is not taken for the answer.
         shown = self.connection.login('echo "who""=$(id -un)"; echo "vi""=$(vi --version | head -n 1)"')
-        return dict(re.findall(r"^(who|vi)=(.*)$", shown, re.MULTILINE))
+        return {"shown": shown, **dict(re.findall(r"^(who|vi)=(.*)$", shown, re.MULTILINE))}
 
     def answers(self) -> None:
         """Fail, or skip if that was done already, when this machine does not answer."""
-        assert self.base is not None
+        _ = self.base
 
     def _ask(self, script: str, read: Callable[[shell.Answers], T]) -> T:
         if self._trouble:

@@ -15,7 +15,7 @@ import testinfra
 
 # A guest without hardware acceleration takes its time.
 _CONNECT_SECONDS = 60
-_LOGIN_SECONDS = 120
+_LOGIN_SECONDS = 60
 
 # The end of a shell's prompt, and what a terminal is told after it (bracketed paste and the like).
 _PROMPT = re.compile(rb"[#$%>] (\x1b\[[0-9;?]*[a-zA-Z])*$")

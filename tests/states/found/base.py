@@ -34,7 +34,7 @@ class Base:
     swap_units: dict[str, str]
     """Units that have to do with swap, with their unit files' states."""
     zone: str
-    """Where /etc/localtime points."""
+    """The zone that /etc/localtime points to."""
     utc_offset: str
     names: dict[str, set[str]]
     """The addresses that each name of the lab resolves to."""
@@ -83,7 +83,7 @@ def read(found: Answers) -> Base:
         sysctls_at_boot=_last(found["sysctls at boot"]),
         swaps=found["swaps"].splitlines(),
         swap_units={line.split()[0]: line.split()[1] for line in found["swap units"].splitlines()},
-        zone=found["zone"].strip(),
+        zone=found["zone"].strip().partition("/zoneinfo/")[2],
         utc_offset=found["offset"].strip(),
         names=_names(found["names"]),
         units=read_units(found["units"]),

@@ -29,8 +29,9 @@ def questions(pinged: Iterable[str], traced: Iterable[str]) -> dict[str, str]:
     traced = set(traced)
     found = {}
     for address in pinged:
-        # Sent until the first answer: neighbours that have not met have to find one another first.
-        found[address] = f"ping -n -c 1 -w 10 {address}"
+        # Sent until the first answer: neighbours that have not met, or that know one another's former
+        # card (8 s, see the unicast probes of arp(7)), have to find one another first.
+        found[address] = f"ping -n -c 1 -w 15 {address}"
         if address in traced:
             found[address] += f" && tracepath -n -m 8 {address}"
     return found

@@ -1,0 +1,207 @@
+"""The script that changes a host's network, run here on folders and programs that stand in for the host's."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from ciliumlab.operations.netplan_guard import Change, script
+
+CHANGE = Change(
+    file="60-lab",
+    text="new\n",
+    interfaces=["eth1"],
+    dummies=[],
+    removals=["route delete 10.11.0.0/16"],
+    restores=["route add 10.11.0.0/16"],
+    expected=[("-4 address show dev eth1 up", " 192.168.10.100/24 ")],
+    patience=2,
+)
+
+# Each notes how it was called. What it does besides is in the file of its name below "does".
+_PROGRAM = """#!/bin/sh
+echo "${0##*/} $*" >> "$ROOT/calls"
+[ ! -e "$ROOT/does/${0##*/}" ] || . "$ROOT/does/${0##*/}"
+"""
+
+
+@dataclass
+class Machine:
+    """A folder that stands in for a host's root."""
+
+    root: Path
+
+    def __post_init__(self) -> None:
+        for folder in (
+            "etc/netplan",
+            "run/netplan",
+            "run/ciliumlab/netplan",
+            "sys/class/net/eth1",
+            "bin",
+            "does",
+        ):
+            (self.root / folder).mkdir(parents=True)
+        for program in ("netplan", "networkctl", "systemctl", "systemd-run", "ip"):
+            path = self.root / "bin" / program
+            path.write_text(_PROGRAM)
+            path.chmod(0o755)
+        self.does("ip", 'echo "    inet 192.168.10.100/24 brd"')
+        self.own.write_text("old\n")
+
+    @property
+    def own(self) -> Path:
+        return self.root / "etc/netplan/60-lab.yaml"
+
+    @property
+    def trial(self) -> Path:
+        return self.root / "run/netplan/60-lab.yaml"
+
+    def does(self, program: str, what: str) -> None:
+        (self.root / "does" / program).write_text(f"{what}\n")
+
+    def calls(self) -> list[str]:
+        path = self.root / "calls"
+        lines = path.read_text().splitlines() if path.exists() else []
+        path.unlink(missing_ok=True)
+        return lines
+
+    def guard(self, verb: str, change: Change = CHANGE) -> subprocess.CompletedProcess[str]:
+        path = self.root / "run/ciliumlab/netplan/guard"
+        text = script(change)
+        for folder in ("/etc/netplan", "/run/", "/sys/"):
+            text = text.replace(folder, f"{self.root}{folder}")
+        path.write_text(text)
+        environment = {"PATH": f"{self.root}/bin:{os.environ['PATH']}", "ROOT": str(self.root)}
+        return subprocess.run(
+            ["sh", str(path), verb], env=environment, capture_output=True, text=True, check=False
+        )
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    return Machine(tmp_path)
+
+
+def test_a_change_is_tried_then_saved(machine: Machine) -> None:
+    assert machine.guard("start").returncode == 0
+    assert any(
+        call.startswith("systemd-run") and "--on-active=2" in call and call.endswith("roll-back")
+        for call in machine.calls()
+    )
+    assert machine.own.read_text() == "old\n"
+    machine.guard("apply")
+    assert machine.calls()[:5] == [
+        "netplan generate",
+        "systemctl start systemd-networkd.service",
+        "networkctl reload",
+        "ip route delete 10.11.0.0/16",
+        "networkctl reconfigure eth1",
+    ]
+    assert (machine.own.read_text(), machine.trial.read_text()) == ("old\n", "new\n")
+    assert machine.guard("wait").returncode == 0
+    assert machine.guard("confirm").returncode == 0
+    assert machine.own.read_text() == "new\n"
+    assert not machine.trial.exists()
+    assert oct(machine.own.stat().st_mode)[-3:] == "600"
+    assert [path.name for path in machine.own.parent.iterdir()] == ["60-lab.yaml"]
+    machine.calls()
+    machine.guard("roll-back")
+    assert machine.calls() == []
+
+
+def test_netplan_is_asked_first(machine: Machine) -> None:
+    machine.does("netplan", 'echo "Error in network definition" >&2; exit 78')
+    result = machine.guard("start")
+    assert result.returncode == 1
+    assert "Error in network definition" in result.stderr
+    assert "netplan does not accept this configuration; nothing was changed" in result.stderr
+    (call,) = machine.calls()
+    assert call.startswith("netplan generate --root-dir")
+    assert not machine.trial.exists()
+
+
+def test_a_host_that_nobody_reaches_again_goes_back(machine: Machine) -> None:
+    machine.guard("start")
+    machine.guard("apply")
+    machine.calls()
+    machine.guard("roll-back")
+    assert not machine.trial.exists()
+    assert machine.own.read_text() == "old\n"
+    assert machine.calls() == [
+        "systemctl stop ciliumlab-netplan-apply.service",
+        "netplan generate",
+        "systemctl start systemd-networkd.service",
+        "networkctl reload",
+        "ip route add 10.11.0.0/16",
+        "networkctl reconfigure eth1",
+    ]
+    for verb in ("wait", "confirm"):
+        late = machine.guard(verb)
+        assert late.returncode == 1
+        assert "the former one is back" in late.stderr
+    assert machine.own.read_text() == "old\n"
+
+
+def test_what_does_not_come_into_force_goes_back_at_once(machine: Machine) -> None:
+    machine.does("networkctl", '[ "$1" != reload ] || { echo "cannot reload" >&2; exit 1; }')
+    machine.guard("start")
+    machine.guard("apply")
+    result = machine.guard("wait")
+    assert result.returncode == 1
+    assert "cannot reload" in result.stderr
+    assert not machine.trial.exists()
+    assert machine.guard("confirm").returncode == 1
+
+
+def test_an_address_that_is_late_is_waited_for(machine: Machine) -> None:
+    machine.does("ip", f'[ ! -e {machine.root}/late ] || echo " 192.168.10.100/24 "')
+    machine.guard("start")
+    with subprocess.Popen(["sh", "-c", f"sleep 1.5; touch {machine.root}/late"]):
+        started = time.monotonic()
+        machine.guard("apply")
+    assert time.monotonic() - started > 1
+    assert machine.guard("wait").returncode == 0
+
+
+def test_networkd_has_the_last_word(machine: Machine) -> None:
+    (machine.root / "sys/class/net/eth1/ifindex").write_text("7\n")
+    link = machine.root / "run/systemd/netif/links/7"
+    link.parent.mkdir(parents=True)
+    link.write_text("ADMIN_STATE=configuring\n")
+    machine.guard("start")
+    with subprocess.Popen(["sh", "-c", f"sleep 1.5; echo ADMIN_STATE=configured > {link}"]):
+        started = time.monotonic()
+        machine.guard("apply")
+    assert time.monotonic() - started > 1
+    assert machine.guard("wait").returncode == 0
+
+
+def test_dummies_are_made_and_taken_back(machine: Machine) -> None:
+    change = replace(CHANGE, dummies=["loop1"], interfaces=["loop1"], removals=[], restores=[], expected=[])
+    machine.guard("start", change)
+    machine.guard("apply", change)
+    assert "ip link add loop1 type dummy" in machine.calls()
+    machine.guard("roll-back", change)
+    calls = machine.calls()
+    assert "ip link delete loop1" in calls
+    assert "ip link add loop1 type dummy" not in calls
+
+
+def test_a_second_change_takes_the_place_of_one_that_was_cut_off(machine: Machine) -> None:
+    machine.guard("start")
+    machine.guard("apply")
+    machine.calls()
+    other = replace(CHANGE, text="other\n")
+    assert machine.guard("start", other).returncode == 0
+    assert (
+        "systemctl stop ciliumlab-netplan-rollback.timer ciliumlab-netplan-apply.service" in machine.calls()
+    )
+    machine.guard("apply", other)
+    assert machine.guard("wait", other).returncode == 0
+    assert machine.guard("confirm", other).returncode == 0
+    assert machine.own.read_text() == "other\n"
