@@ -11,6 +11,8 @@ from .running import Deploy, RunningLab
 # All that a deploy could change on a host, as lines. Left out: what machines write of their own accord
 # (logs, clocks, timers, the record of who logged in) and what lies in memory.
 _FOOTPRINT = r"""
+# An emulated machine that has just booted may take longer than systemctl's 25 s to tell its units.
+export SYSTEMD_BUS_TIMEOUT=600
 find / -xdev \( -path /dev -o -path /proc -o -path /run -o -path /sys -o -path /tmp -o -path /var/tmp \
     -o -path /var/lib/lastlog -o -path /var/lib/systemd -o -path /var/log \) -prune \
     -o -type d -printf 'file %p %M %u:%g\n' -o -printf 'file %p %M %u:%g %s %C@ %l\n'
@@ -18,8 +20,10 @@ dpkg-query -W -f 'package ${db:Status-Abbrev} ${Package} ${Version}\n'
 ip -o -4 address | sed 's/valid_lft.*//; s/^/address /'
 ip -o link | sed 's/^/link /'
 ip -4 route | sed 's/^/route /'
-systemctl list-units --plain --no-legend --type=service,target --state=active | sed 's/^/unit /'
-systemctl list-unit-files --no-legend --type=service,socket,swap,target,timer | sed 's/^/unit file /'
+units=$(systemctl list-units --plain --no-legend --type=service,target --state=active) || exit 1
+unit_files=$(systemctl list-unit-files --no-legend --type=service,socket,swap,target,timer) || exit 1
+echo "$units" | sed 's/^/unit /'
+echo "$unit_files" | sed 's/^/unit file /'
 sysctl -a --pattern '^net[.]ipv4[.](ip_forward|conf)' | sed 's/^/sysctl /'
 sed 's/ .*//; s/^/module /' /proc/modules
 sed 's/^/swap /' /proc/swaps
