@@ -97,6 +97,8 @@ class Understands(State[bool]):
     """Whether the host's netplan accepts a document, which is checked in a folder of its own.
 
     + document: text of the file
+
+    netplan is a Python program, and whoever runs it first leaves its bytecode beside it: not a fact.
     """
 
     @override
@@ -105,7 +107,7 @@ class Understands(State[bool]):
             answer=(
                 "root=$(mktemp -d) && mkdir -p $root/etc/netplan && umask 077"
                 f" && printf %s {shlex.quote(document)} > $root/etc/netplan/a.yaml"
-                " && netplan generate --root-dir $root && echo yes; rm -rf $root"
+                " && PYTHONDONTWRITEBYTECODE=1 netplan generate --root-dir $root && echo yes; rm -rf $root"
             )
         )
 

@@ -77,6 +77,8 @@ final=/etc/netplan/$file.yaml
 timer=ciliumlab-netplan-rollback
 worker=ciliumlab-netplan-apply
 umask 077
+# netplan is a Python program: what it would leave beside itself, nobody but root could read.
+export PYTHONDONTWRITEBYTECODE=1
 
 # netplan's own judgement, in a copy of its folders.
 check() {
