@@ -9,18 +9,24 @@ import sys
 import threading
 import time
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 
 
+class Report(Protocol):
+    """Is told which step of a longer work has begun and, where that is known, how much of it is done."""
+
+    def __call__(self, step: str, done: float | None = None) -> None: ...
+
+
 class Progress:
     """A set of named lines; ``line(name)`` gives the function that says what is done for that name."""
 
     def __init__(self) -> None:
-        self._started = time.monotonic()
+        self._begun: dict[str, float] = {}
         self._lock = threading.Lock()
         self._last: dict[str, str] = {}
         self._tasks: dict[str, TaskID] = {}
@@ -59,6 +65,7 @@ class Progress:
     def update(self, name: str, step: str, done: float | None = None) -> None:
         """``name`` is at ``step``; ``done`` from 0 to 1 draws a bar."""
         with self._lock:
+            self._begun.setdefault(name, time.monotonic())
             if self._bars is not None:
                 if name not in self._tasks:
                     self._tasks[name] = self._bars.add_task(name, step=step, total=None)
@@ -70,7 +77,8 @@ class Progress:
     def finish(self, name: str, result: str) -> None:
         """``name`` is done; its line stays with the result and the time."""
         with self._lock:
-            seconds = time.monotonic() - self._started
+            now = time.monotonic()
+            seconds = now - self._begun.get(name, now)
             if self._bars is not None:
                 if name not in self._tasks:
                     self._tasks[name] = self._bars.add_task(name, step=result)

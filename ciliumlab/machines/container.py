@@ -9,6 +9,7 @@ made has names of this lab's own, and goes with it.
 from __future__ import annotations
 
 import ctypes
+import hashlib
 import json
 import os
 import shutil
@@ -43,7 +44,7 @@ class Containers:
         self._topology = topology
         self._state = state
         self._segments = f"ciliumlab-{state.lab_id}"  # the namespace of the bridges
-        self._bridges = {segment.name: f"seg{n}" for n, segment in enumerate(topology.segments)}
+        self._bridges = {segment.name: _device(segment.name) for segment in topology.segments}
 
     # What the host lacks ---------------------------------------------------------------------------
 
@@ -118,7 +119,6 @@ class Containers:
         """Start a container that does not run, on its own overlay of the image's tree."""
         self._clear(machine)
         folder = self._state.machine(machine.name)
-        number = self._topology.machines.index(machine)
         spec = Spec(
             name=machine.name,
             folder=str(folder),
@@ -127,8 +127,12 @@ class Containers:
             namespace=self._namespace(machine),
             segments=self._segments,
             cables=[
-                Cable(interface.name, f"m{number}i{i}", self._bridges[interface.segment.name])
-                for i, interface in enumerate(machine.interfaces)
+                Cable(
+                    interface.name,
+                    _device(machine.name, interface.name),
+                    self._bridges[interface.segment.name],
+                )
+                for interface in machine.interfaces
             ],
             ssh_host=machine.ssh_host,
             ssh_port=machine.ssh_port,
@@ -237,6 +241,11 @@ class Containers:
         """The tags that this machine can be restored to."""
         folder = self._state.machine(machine.name) / "snapshots"
         return sorted(p.name for p in folder.glob("[!.]*")) if folder.exists() else []
+
+
+def _device(*names: str) -> str:
+    """A device's name (15 characters at most) that no change of lab.yaml gives to something else."""
+    return f"lab{hashlib.sha256('/'.join(names).encode()).hexdigest()[:10]}"
 
 
 def _inotify_problems(count: int) -> list[Problem]:

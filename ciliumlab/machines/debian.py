@@ -14,8 +14,9 @@ from pathlib import Path
 
 from ciliumlab.errors import LabError, Problem
 from ciliumlab.machines import image, programs
-from ciliumlab.machines.image import Image, Report
+from ciliumlab.machines.image import Image
 from ciliumlab.machines.programs import run
+from ciliumlab.progress import Report
 
 RELEASE = "trixie"
 NAME = "debian-13"
@@ -110,7 +111,7 @@ def obtain(report: Report) -> Image:
     recipe = Path(__file__).read_bytes() + "\n".join(apt_sources).encode()
     digest = hashlib.sha256(recipe).hexdigest()[:12]
     folder = image.cache() / f"{NAME}-{architecture}-{digest}"
-    image.make_once(folder, lambda scratch: _build(scratch, architecture, apt_sources, report))
+    image.make_once(folder, lambda scratch: _build(scratch, architecture, apt_sources, report), report)
     return Image(NAME, folder, disk_format="raw", root_device="/dev/vda", cloud_init=False)
 
 

@@ -6,22 +6,18 @@ machine works on an overlay of its own and never writes to them.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import platform
 import shutil
+import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import IO, Any, Self
 
 from ciliumlab.machines.programs import run
-
-
-class Report(Protocol):
-    """Is told which step of a longer work has begun and, where that is known, how much of it is done."""
-
-    def __call__(self, step: str, done: float | None = None) -> None: ...
-
+from ciliumlab.progress import Report
 
 ARCHITECTURES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
 
@@ -74,23 +70,38 @@ def cache() -> Path:
     return Path(base) / "ciliumlab"
 
 
-def make_once(folder: Path, make: Callable[[Path], None]) -> None:
+def make_once(folder: Path, make: Callable[[Path], None], report: Report) -> None:
     """Let ``make`` fill a scratch folder, and give it its name only when it is whole.
 
-    A run cut in the middle leaves nothing that a later one could take for an image.
+    A run cut in the middle leaves nothing that a later one could take for an image. One that makes the
+    same image at this moment is waited for.
     """
     if folder.exists():
         return
     folder.parent.mkdir(parents=True, exist_ok=True)
-    scratch = folder.with_name(f".{folder.name}.{os.getpid()}")
-    shutil.rmtree(scratch, ignore_errors=True)
-    scratch.mkdir()
-    try:
-        make(scratch)
-        scratch.rename(folder)
-    except BaseException:
+    with folder.with_name(f".{folder.name}.lock").open("w") as lock:
+        while not _taken(lock):
+            report("another run makes it: waiting for that")
+            time.sleep(0.5)
+        if folder.exists():
+            return
+        scratch = folder.with_name(f".{folder.name}.new")
         remove(scratch)
-        raise
+        scratch.mkdir()
+        try:
+            make(scratch)
+            scratch.rename(folder)
+        except BaseException:
+            remove(scratch)
+            raise
+
+
+def _taken(lock: IO[str]) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def remove(folder: Path) -> None:

@@ -18,8 +18,8 @@ from ciliumlab.errors import DeclarationError, LabError, Problem
 from ciliumlab.machines import accelerator, boot, debian, host, identity, image, ubuntu
 from ciliumlab.machines.container import Containers
 from ciliumlab.machines.guest import Guests
-from ciliumlab.machines.image import Image, Report
-from ciliumlab.progress import Progress
+from ciliumlab.machines.image import Image
+from ciliumlab.progress import Progress, Report
 from ciliumlab.state import State
 from ciliumlab.topology import Machine, Topology
 

@@ -12,6 +12,7 @@ from ciliumlab.errors import LabError, Problem
 
 # program -> Debian's and Ubuntu's package that holds it
 PACKAGES = {
+    "gpg": "gpg",
     "ip": "iproute2",
     "mke2fs": "e2fsprogs",
     "mmdebstrap": "mmdebstrap",

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ciliumlab import download
 from ciliumlab.errors import LabError, Problem
-from ciliumlab.machines import download, image
-from ciliumlab.machines.image import Image, Report
+from ciliumlab.machines import image
+from ciliumlab.machines.image import Image
 from ciliumlab.machines.programs import run
+from ciliumlab.progress import Report
 
 NAME = "ubuntu-24.04"
 BASE_URL = "https://cloud-images.ubuntu.com/releases/noble/release"
@@ -50,5 +52,5 @@ def obtain(report: Report, base_url: str = BASE_URL) -> Image:
             (downloads / name).rename(scratch / name)
         downloads.rmdir()
 
-    image.make_once(target, make)
+    image.make_once(target, make, report)
     return Image(NAME, target, disk_format="qcow2", root_device="LABEL=cloudimg-rootfs", cloud_init=True)
