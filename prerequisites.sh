@@ -4,7 +4,7 @@
 set -eu
 
 packages="python3-venv openssh-client iproute2 e2fsprogs util-linux mmdebstrap uidmap vde2 qemu-utils
-slirp4netns systemd-container"
+slirp4netns systemd-container gpg"
 case $(uname -m) in
     x86_64) qemu=qemu-system-x86 ;;
     aarch64) qemu=qemu-system-arm ;;

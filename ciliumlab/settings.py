@@ -14,15 +14,22 @@ from types import ModuleType
 from typing import Any, Literal, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
+from ciliumlab import sources_check, versions
 from ciliumlab.errors import DeclarationError, Problem
 from ciliumlab.wording import closest, instead, listed, shown
 
 Datapath = Literal["native", "vxlan", "geneve"]
+Cluster = Literal["required", "auto"]
+ContainerdPackage = Literal["containerd.io", "containerd"]
 
 _Check = Callable[[object], str | None]
 """What is wrong with a value and how to mend it, or None."""
 
 _ZONE = re.compile(r"UTC|[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)+")
+_VERSION = re.compile(r"(0|[1-9]\d*)[.](0|[1-9]\d*)[.](0|[1-9]\d*)")
+_BASE_URL = re.compile(r"https?://[^\s/?#]+(/[^\s/?#]+)*")
+# What goes into a file's name on a host.
+_PLAIN_NAME = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)?")
 
 
 def _one_of(choices: tuple[str, ...]) -> _Check:
@@ -47,12 +54,48 @@ def _time_zone(value: object) -> str | None:
     return None
 
 
+def _matches(pattern: re.Pattern[str], description: str) -> _Check:
+    def check(value: object) -> str | None:
+        fits = isinstance(value, str) and pattern.fullmatch(value)
+        return None if fits else f"must be {description}, not {shown(value)}"
+
+    return check
+
+
+def _true_or_false(value: object) -> str | None:
+    return None if isinstance(value, bool) else f"must be true or false, not {shown(value)}"
+
+
+_version = _matches(_VERSION, "a version such as 1.33.2")
+
+
 @dataclass(frozen=True)
 class Settings:
     """One field a setting; a new one is declared here, and its default in group_data/all.py."""
 
     timezone: str = field(metadata={"check": _time_zone})
     datapath: Datapath = field(metadata={"check": _one_of(get_args(Datapath))})
+    cluster: Cluster = field(metadata={"check": _one_of(get_args(Cluster))})
+    kubernetes_version: str = field(metadata={"check": _version})
+    containerd_package: ContainerdPackage = field(metadata={"check": _one_of(get_args(ContainerdPackage))})
+    containerd_version: str = field(metadata={"check": _version})
+    schedule_on_control_plane: bool = field(metadata={"check": _true_or_false})
+    mirror: str = field(
+        metadata={
+            "check": _matches(
+                re.compile(f"({_BASE_URL.pattern})?"), "a URL without a slash at its end, or empty for none"
+            )
+        }
+    )
+    apt_repositories: dict[str, Any] = field(metadata={"check": sources_check.apt_repositories})
+    archives: dict[str, Any] = field(metadata={"check": sources_check.archives})
+    charts: dict[str, Any] = field(metadata={"check": sources_check.pinned})
+    manifests: dict[str, Any] = field(metadata={"check": sources_check.pinned})
+    images: list[str] = field(metadata={"check": sources_check.images})
+    image_digests: dict[str, str] = field(metadata={"check": sources_check.image_digests})
+    node: str = field(metadata={"check": _matches(_PLAIN_NAME, "the name of a node, or empty")})
+    snapshot: str = field(metadata={"check": _matches(_PLAIN_NAME, "the name of a snapshot, or empty")})
+    confirm: str = field(metadata={"check": _matches(_PLAIN_NAME, "the name of the lab, or empty")})
 
     @classmethod
     def read(cls, path: Path, overrides: Sequence[str] = ()) -> Settings:
@@ -106,7 +149,10 @@ class Settings:
                 problems.append(Problem(place(name), wrong))
         if problems:
             raise DeclarationError(problems)
-        return cls(**{setting.name: values[setting.name] for setting in fields(cls)})
+        settings = cls(**{setting.name: values[setting.name] for setting in fields(cls)})
+        if unfit := versions.unfit(settings):
+            raise DeclarationError(Problem(place(problem.where), problem.what) for problem in unfit)
+        return settings
 
 
 def _execute(path: Path) -> dict[str, object]:

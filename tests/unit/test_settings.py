@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import runpy
 import zoneinfo
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -15,8 +15,16 @@ from pyinfra_cli.util import parse_cli_arg
 from ciliumlab import settings as module
 from ciliumlab.errors import DeclarationError
 from ciliumlab.settings import Settings
+from ciliumlab.wording import instead
 
 ALL = Path(__file__).parents[2] / "group_data" / "all.py"
+
+# A file of settings that builds on the defaults: a test adds what it is about.
+BASED = f"import runpy as _runpy\nglobals().update(_runpy.run_path({str(ALL)!r}))\n"
+
+
+# What is told of the names of settings, of which there are more than fit on a line.
+KNOWN = instead("zzzz", [field.name for field in fields(Settings)]).removeprefix("known: ")
 
 
 def problems(path: Path, *overrides: str) -> list[str]:
@@ -35,7 +43,16 @@ def file(tmp_path: Path) -> Path:
 
 class TestDefaults:
     def test_values(self) -> None:
-        assert Settings.read(ALL) == Settings(timezone="Asia/Seoul", datapath="native")
+        """Those of the reference lab. What each source is, is said where it stands, and nowhere again."""
+        defaults = Settings.read(ALL)
+        assert (defaults.timezone, defaults.datapath) == ("Asia/Seoul", "native")
+        assert (defaults.kubernetes_version, defaults.schedule_on_control_plane) == ("1.33.2", True)
+        assert (defaults.containerd_package, defaults.containerd_version) == ("containerd.io", "1.7.27")
+        assert (defaults.cluster, defaults.mirror) == ("required", "")
+        assert (defaults.node, defaults.snapshot, defaults.confirm) == ("", "", "")
+        assert set(defaults.apt_repositories) == {"kubernetes", "docker"}
+        assert {"helm", "cilium", "hubble", "k9s", "kubectx"} <= set(defaults.archives)
+        assert defaults.images
 
     def test_the_file_declares_every_setting_and_what_pyinfra_needs(self) -> None:
         data = runpy.run_path(str(ALL))
@@ -59,8 +76,20 @@ class TestOverrides:
         assert Settings.read(ALL, ['timezone="Etc/UTC"']).timezone == "Etc/UTC"
 
     def test_an_override_replaces_a_wrong_default(self, file: Path) -> None:
-        file.write_text("timezone = 'Asia/Seoul'\ndatapath = 'ipip'\n")
+        file.write_text(f"{BASED}datapath = 'ipip'\n")
         assert Settings.read(file, ["datapath=native"]).datapath == "native"
+
+    def test_sources_are_json(self) -> None:
+        images = '["registry.k8s.io/pause:3.10"]'
+        assert Settings.read(ALL, [f"images={images}"]).images == ["registry.k8s.io/pause:3.10"]
+
+    @pytest.mark.parametrize("mirror", ["http://10.0.2.2:8000", "https://mirror.example.org/lab/one", ""])
+    def test_a_mirror_is_a_base_url(self, mirror: str) -> None:
+        assert Settings.read(ALL, [f"mirror={mirror}"]).mirror == mirror
+
+    @pytest.mark.parametrize("name", ["k8s-w1", "before-an-upgrade-20261123T083000Z.db", ""])
+    def test_what_a_task_is_to_take(self, name: str) -> None:
+        assert Settings.read(ALL, [f"snapshot={name}"]).snapshot == name
 
     @pytest.mark.parametrize(
         "text",
@@ -108,8 +137,76 @@ class TestProblems:
         ("override", "line"),
         [
             ("datapth=vxlan", "--data datapth: is not a setting; did you mean datapath?"),
-            ("colour=red", "--data colour: is not a setting; known: timezone, datapath"),
-            ("=vxlan", "--data '': is not a setting; known: timezone, datapath"),
+            ("zzzz=red", f"--data zzzz: is not a setting; known: {KNOWN}"),
+            ("=vxlan", f"--data '': is not a setting; known: {KNOWN}"),
+            (
+                "kubernetes_versoin=1.33.2",
+                "--data kubernetes_versoin: is not a setting; did you mean kubernetes_version?",
+            ),
+            ("cluster=maybe", "--data cluster: must be required or auto, not maybe"),
+            ("cluster=true", "--data cluster: must be required or auto, not True"),
+            (
+                "containerd_package=docker.io",
+                "--data containerd_package: must be containerd.io or containerd, not docker.io",
+            ),
+            *(
+                (f"{name}={value}", f"--data {name}: must be a version such as 1.33.2, not {value}")
+                for name in ("kubernetes_version", "containerd_version")
+                for value in ("1.33", "v1.33.2", "1.33.02", "1.33.2-1.1", "latest", "stable-1.33")
+            ),
+            (
+                "schedule_on_control_plane=yes",
+                "--data schedule_on_control_plane: must be true or false, not yes",
+            ),
+            ("schedule_on_control_plane=1", "--data schedule_on_control_plane: must be true or false, not 1"),
+            *(
+                (
+                    f"mirror={value}",
+                    "--data mirror: must be a URL without a slash at its end, or empty for none,"
+                    f" not {value}",
+                )
+                for value in (
+                    "http://10.0.2.2:8000/",
+                    "10.0.2.2:8000",
+                    "ftp://a",
+                    "http://a?b",
+                    "http://a//b",
+                    "http://",
+                )
+            ),
+            ("node=k8s-w1,k8s-w0", "--data node: must be the name of a node, or empty, not k8s-w1,k8s-w0"),
+            ("node=null", "--data node: must be the name of a node, or empty, not None"),
+            (
+                "snapshot=../shadow",
+                "--data snapshot: must be the name of a snapshot, or empty, not ../shadow",
+            ),
+            ("snapshot=.db", "--data snapshot: must be the name of a snapshot, or empty, not .db"),
+            ("confirm=$(id)", "--data confirm: must be the name of the lab, or empty, not $(id)"),
+            ("images=pause", "--data images: must be a list, not pause"),
+            (
+                'images=["pause"]',
+                "--data images: must be an image with registry and tag, such as "
+                "registry.k8s.io/pause:3.10, not pause",
+            ),
+            (
+                'image_digests={"registry.k8s.io/pause:3.10": "sha256:12"}',
+                "--data image_digests: "
+                "registry.k8s.io/pause:3.10: must be sha256: and 64 hex digits, not sha256:12",
+            ),
+            (
+                'archives={"helm": {"version": "3.21.4", "programs": {}, "amd64": {}}}',
+                "--data archives: "
+                "helm.amd64.url: is missing; helm.amd64.sha256: is missing; helm.arm64: is missing",
+            ),
+            ("apt_repositories=3", "--data apt_repositories: must be a mapping, not 3"),
+            (
+                'charts={"cilium": 1}',
+                "--data charts: cilium: must be a mapping with version, url, sha256, not 1",
+            ),
+            (
+                'manifests={"a": {}}',
+                "--data manifests: a.version: is missing; a.url: is missing; a.sha256: is missing",
+            ),
             ("datapath", "--data datapath: must be written as key=value"),
             ("datapath=VXLAN", "--data datapath: must be native, vxlan or geneve, not VXLAN"),
             ("datapath=", "--data datapath: must be native, vxlan or geneve, not ''"),
@@ -135,11 +232,11 @@ class TestProblems:
         assert problems(ALL, override) == [line]
 
     def test_all_at_once(self, file: Path) -> None:
-        file.write_text("datapaht = 'native'\ntimezone = None\n")
-        assert problems(file, "sudo", "colour=red") == [
+        file.write_text(f"{BASED}del datapath\ndatapaht = 'native'\ntimezone = None\n")
+        assert problems(file, "sudo", "zzzz=red") == [
             "--data sudo: must be written as key=value",
             f"{file}: datapaht: is not a setting; did you mean datapath?",
-            "--data colour: is not a setting; known: timezone, datapath",
+            f"--data zzzz: is not a setting; known: {KNOWN}",
             f"{file}: timezone: must be a time zone such as Asia/Seoul, not None",
             f"{file}: datapath: is missing; give it a value in group_data/all.py",
         ]
@@ -160,8 +257,8 @@ class TestProblems:
         assert problems(file) == [f"{file}: cannot be read: No such file or directory"]
 
     def test_imports_and_private_names_are_no_settings(self, file: Path) -> None:
-        file.write_text("import os\n_area = 'Asia'\ntimezone = f'{_area}/Seoul'\ndatapath = 'vxlan'\n")
-        assert Settings.read(file) == Settings(timezone="Asia/Seoul", datapath="vxlan")
+        file.write_text(f"{BASED}import os\n_area = 'Asia'\ntimezone = f'{{_area}}/Tokyo'\n")
+        assert Settings.read(file) == replace(Settings.read(ALL), timezone="Asia/Tokyo")
 
 
 class TestTimeZones:
@@ -181,12 +278,15 @@ class TestTimeZones:
 
 class TestFromMapping:
     def test_other_names_are_left_alone(self) -> None:
-        data = {"timezone": "UTC", "datapath": "geneve", "ssh_port": 60000, "groups": []}
-        assert Settings.from_mapping(data, "host data") == Settings(timezone="UTC", datapath="geneve")
+        changed = replace(Settings.read(ALL), timezone="UTC", datapath="geneve")
+        data = {**vars(changed), "ssh_port": 60000, "groups": []}
+        assert Settings.from_mapping(data, "host data") == changed
 
     def test_problems_name_the_mapping(self) -> None:
         with pytest.raises(DeclarationError) as caught:
-            Settings.from_mapping({"datapath": "ipip"}, "host data")
+            data = {**vars(Settings.read(ALL)), "datapath": "ipip"}
+            del data["timezone"]
+            Settings.from_mapping(data, "host data")
         assert str(caught.value).split("\n") == [
             "host data: timezone: is missing; give it a value in group_data/all.py",
             "host data: datapath: must be native, vxlan or geneve, not ipip",
