@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
+from pyinfra.api.command import PyinfraCommand
 from pyinfra.context import host
 
 from ciliumlab.facts.shell import quoted
@@ -28,7 +29,16 @@ def running(units: Collection[str], files: Mapping[str, File] | None = None) -> 
     A change in ``files`` restarts the units. That a restart is due is noted on the host before a file
     changes, so that the next run makes up for one that was cut in between.
     """
-    declared = files or {}
+    changes = starts(units, files or {})
+    if not changes:
+        host.noop(f"{', '.join(units)}: running, and started at boot")
+    yield from changes
+
+
+def starts(
+    units: Collection[str], declared: Mapping[str, File], outdated: Collection[str] = ()
+) -> list[PyinfraCommand]:
+    """What makes units run as ``running`` says; ``outdated`` are those that must be restarted anyhow."""
     found = read(Units, units=list(units), files=list(declared))
     notes = [f"{RESTART_NOTES}/{unit}" for unit in units]
     note = f"mkdir -p {RESTART_NOTES} && touch {quoted(notes)}"
@@ -38,7 +48,7 @@ def running(units: Collection[str], files: Mapping[str, File] | None = None) -> 
         for path, file in declared.items()
     )
     states = found["units"]
-    due = [unit for unit in units if changed or unit in found["restarts"]]
+    due = [unit for unit in units if changed or unit in found["restarts"] or unit in outdated]
     stopped = [unit for unit in units if states[unit]["active"] not in _RUNNING and unit not in due]
     if masked := [unit for unit in units if states[unit]["file"].startswith("masked")]:
         changes.append(Shell(f"systemctl unmask {quoted(masked)}"))
@@ -49,9 +59,7 @@ def running(units: Collection[str], files: Mapping[str, File] | None = None) -> 
         changes.append(Shell(f"systemctl restart {quoted(due)} && rm -f {done}"))
     if stopped:
         changes.append(Shell(f"systemctl start {quoted(stopped)}"))
-    if not changes:
-        host.noop(f"{', '.join(units)}: running, and started at boot")
-    yield from changes
+    return changes
 
 
 @operation

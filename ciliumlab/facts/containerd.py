@@ -1,0 +1,128 @@
+"""containerd: its version, what it is configured to do, and whether it does."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from typing import Any, TypedDict
+
+from typing_extensions import override
+
+from ciliumlab.facts.shell import Sections, State, sections
+
+CONFIGURATION = "/etc/containerd/config.toml"
+
+# Read beside it: what containerd imports by default from 2.2 on.
+_IMPORTS = ("/etc/containerd/conf.d", "/etc/containerd/conf.d/*.toml")
+
+# Where each running container of Kubernetes has a folder, whatever became of the daemon.
+_TASKS = "/run/containerd/io.containerd.runtime.v2.task/k8s.io"
+
+# Fails unless the daemon answers and its CRI plugin works (docs/PLUGINS.md of containerd). In 1.x and 2.x
+# alike this is the plugin that serves kubelet; it is "ok" only where what it builds upon is.
+SERVING = (
+    "timeout 20 ctr plugins list |"
+    ' awk \'$1 == "io.containerd.grpc.v1" && $2 == "cri" && $NF == "ok" { ok = 1 } END { exit !ok }\''
+)
+
+_DUMP = f"/usr/bin/containerd --config {CONFIGURATION} config dump"
+
+_SHOW = "systemctl show containerd.service --value -p"
+
+
+class Cri(TypedDict):
+    """Settings of the CRI plugin, all files and defaults together; None for one that is not there.
+
+    ``cni_programs`` are the folders of CNI plugins.
+    """
+
+    disabled: bool
+    systemd_cgroup: bool | None
+    sandbox_image: str | None
+    cni_programs: list[str]
+    cni_configuration: str | None
+
+
+class ContainerdState(TypedDict):
+    """``version`` is "1.7.27", empty where containerd is not installed.
+
+    ``cri`` is None where the configuration cannot be read, for the reason in ``trouble``. ``serving`` is
+    true when the daemon answers and its CRI plugin works, ``outdated`` when it was started before a file
+    changed that it reads only then, and ``reads`` is the file that it was told to read at its start.
+    ``containers`` is how many of Kubernetes' are running.
+    """
+
+    version: str
+    cri: Cri | None
+    trouble: str
+    serving: bool
+    outdated: bool
+    reads: str
+    containers: int
+
+
+class Containerd(State[ContainerdState]):
+    """containerd as it is installed, configured and running."""
+
+    @override
+    def command(self) -> str:
+        return sections(
+            version="/usr/bin/containerd --version",
+            dump=f"{_DUMP} || {_DUMP} 2>&1 >/dev/null | tail -n 1 | sed 's/^/# /'",
+            arguments=f"tr '\\0' '\\n' < /proc/$({_SHOW} MainPID)/cmdline",
+            started=f"{_SHOW} ExecMainStartTimestamp --timestamp=unix",
+            changed=f"stat -c %Y {CONFIGURATION} {' '.join(_IMPORTS)}",
+            serving=f"{SERVING} && echo yes",
+            containers=f"ls {_TASKS}",
+        )
+
+    @override
+    def parse(self, found: Sections) -> ContainerdState:
+        # "containerd github.com/containerd/containerd 1.7.24~ds1 1.7.24~ds1-6", or v1.7.27 and a commit.
+        version = re.match(r"containerd \S+ v?(\d[\d.]*\d)", "".join(found["version"]))
+        dump = found["dump"]
+        trouble = dump[0].removeprefix("# ") if dump and dump[0].startswith("# ") else ""
+        # "@1700000000"; empty for what never ran.
+        started = int("".join(found["started"]).lstrip("@") or 0)
+        return ContainerdState(
+            version=version[1] if version else "",
+            cri=_cri(tomllib.loads("\n".join(dump))) if dump and not trouble else None,
+            trouble=trouble,
+            serving="yes" in found["serving"],
+            outdated=any(int(changed) > started for changed in found["changed"]),
+            reads=_configuration(found["arguments"]),
+            containers=len(found["containers"]),
+        )
+
+
+def _configuration(arguments: list[str]) -> str:
+    """The file that a daemon with this command line reads: ``-c FILE``, ``--config=FILE``, or its own."""
+    for option, value in zip(arguments, [*arguments[1:], ""], strict=False):
+        name, equals, attached = option.partition("=")
+        if name in ("-c", "--config", "-config"):
+            return attached if equals else value
+    return CONFIGURATION
+
+
+def _cri(dump: dict[str, Any]) -> Cri:
+    """The settings where docs/cri/config.md of containerd says that its release has them: one plugin in
+    1.x, one for images and one for the runtime in 2.x.
+    """
+    plugins = dump["plugins"]
+    disabled = {plugin.rpartition(".")[2] for plugin in dump.get("disabled_plugins", ())}
+    if "io.containerd.cri.v1.runtime" in plugins:
+        runtime, images = plugins["io.containerd.cri.v1.runtime"], plugins["io.containerd.cri.v1.images"]
+        sandbox_image = images.get("pinned_images", {}).get("sandbox")
+    else:
+        runtime = images = plugins.get("io.containerd.grpc.v1.cri", {})
+        sandbox_image = images.get("sandbox_image")
+    options = runtime.get("containerd", {}).get("runtimes", {}).get("runc", {}).get("options", {})
+    cni = runtime.get("cni", {})
+    return Cri(
+        disabled="cri" in disabled,
+        systemd_cgroup=options.get("SystemdCgroup"),
+        sandbox_image=sandbox_image,
+        # Before 2.1 there was one folder, and its name lives on, empty.
+        cni_programs=[path for path in [cni.get("bin_dir"), *cni.get("bin_dirs", ())] if path],
+        cni_configuration=cni.get("conf_dir"),
+    )
