@@ -2,6 +2,11 @@
 
 from pyinfra import local
 
+local.include("tasks/preflight.py")
 local.include("tasks/base.py")
 local.include("tasks/network.py")
 local.include("tasks/router.py")
+local.include("tasks/containerd.py")
+local.include("tasks/kubernetes.py")
+local.include("tasks/control_plane.py")
+local.include("tasks/workers.py")

@@ -10,11 +10,13 @@ from pathlib import Path
 
 import click
 
-from ciliumlab import plan
-from ciliumlab.errors import LabError
+from ciliumlab import plan, sources
+from ciliumlab.errors import DeclarationError, LabError, Problem
+from ciliumlab.plan.kubeadm import api_servers, control_plane, endpoint
 from ciliumlab.settings import Settings
 from ciliumlab.state import State, directory
 from ciliumlab.topology import load
+from ciliumlab.wording import instead
 
 _HERE = Path(__file__).parent
 _LOCAL = "127.0.0.1"
@@ -51,17 +53,39 @@ def _reach(machine, state):
     }
 
 
+def _check_node(name, topology):
+    """The node that a task is to take must be one of the lab's."""
+    names = [node.name for node in topology.nodes]
+    if name and name not in names:
+        raise DeclarationError(Problem("node", f"{name} is no node of this lab; {instead(name, names)}"))
+
+
 def _groups():
     """Each group's name with its hosts."""
     path = Path(os.environ.get("CILIUMLAB_TOPOLOGY") or _HERE / "lab.yaml")
     topology = load(path)
     settings = Settings.read(_HERE.parent / "group_data" / "all.py", _overrides())
+    _check_node(settings.node, topology)
     planned = plan.build(topology, settings)
+    first, *_ = [node.name for node in control_plane(topology)]
+    documents = {first: planned["kubeadm"]["init"], **planned["kubeadm"]["join"]}
+    everywhere = {
+        "lab": topology.name,
+        "etc_hosts": planned["etc_hosts"],
+        "nodes": [node.name for node in topology.nodes],
+        "control_plane": [node.name for node in control_plane(topology)],
+        "endpoint": endpoint(topology),
+        "api_servers": api_servers(topology),
+        "routers": [topology.router.name],
+        "repositories": sources.repositories(settings),
+        "release_archives": sources.archives(settings),
+        "mirrored_images": sources.images(settings),
+    }
     state = State(directory(path))
     groups = {}
     for machine in topology.machines:
         entry = planned["hosts"][machine.name]
-        data = {**entry, "etc_hosts": planned["etc_hosts"], **_reach(machine, state)}
+        data = {**entry, **everywhere, "kubeadm": documents.get(machine.name, []), **_reach(machine, state)}
         for group in entry["groups"]:
             groups.setdefault(group, []).append((machine.name, data))
     return groups

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TypedDict
 
 from typing_extensions import override
@@ -71,3 +72,30 @@ class Packages(State[PackageState]):
             broken=broken,
             interrupted=bool(found["journal"]),
         )
+
+
+class Offered(State[list[str]]):
+    """What an apt repository has of some packages, as "name=version"; empty when it cannot be read.
+
+    + index: URL of its Packages file
+    + names: the packages to report on
+    """
+
+    @override
+    def command(self, index: str, names: list[str]) -> str:
+        # apt's own downloader, as a host that is just installed may have no other.
+        download = (
+            "/usr/lib/apt/apt-helper -o Acquire::http::Timeout=20 -o Acquire::https::Timeout=20 download-file"
+        )
+        return sections(
+            offered=(
+                f"folder=$(mktemp -d) && {download} {shlex.quote(index)} $folder/index > /dev/null"
+                f" && awk -v wanted=' {' '.join(names)} ' '/^Package: / {{ name = $2 }}"
+                """ /^Version: / && index(wanted, " " name " ") { print name "=" $2 }' $folder/index"""
+                "; rm -rf $folder"
+            )
+        )
+
+    @override
+    def parse(self, found: Sections) -> list[str]:
+        return found["offered"]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
@@ -10,14 +11,17 @@ import gevent  # type: ignore[import-untyped]
 from pyinfra import logger
 from pyinfra.api.arguments_typed import PyinfraOperation
 from pyinfra.api.command import PyinfraCommand
+from pyinfra.api.exceptions import ConnectError
 from pyinfra.api.facts import FactBase
+from pyinfra.api.host import Host
 from pyinfra.api.operation import operation as pyinfra_operation
+from pyinfra.api.state import StateStage
 from pyinfra.context import host, state
 from pyinfra.operations.util.files import generate_color_diff
 
 from ciliumlab.errors import LabError
 from ciliumlab.facts.files import Texts
-from ciliumlab.operations.steps import SILENCE, Refusal
+from ciliumlab.operations.steps import SILENCE, Refusal, elsewhere
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -40,10 +44,22 @@ def operation(function: Callable[P, Commands]) -> PyinfraOperation[P]:
         try:
             yield from function(*args, **kwargs)
         except (Refused, LabError) as refused:
-            host.log_styled(str(refused), fg="red", log_func=logger.error)
+            for line in str(refused).splitlines():
+                host.log_styled(line, fg="red", log_func=logger.error)
             yield Refusal(str(refused))
 
     return pyinfra_operation()(refusing)
+
+
+@contextmanager
+def only_if(condition: Callable[[], bool]) -> Iterator[None]:
+    """Operations that are carried out only if the condition then holds; ``host.when`` of pyinfra, which
+    would add an empty name to theirs.
+    """
+    name = host.current_deploy_name
+    with host.when(condition):
+        host.current_deploy_name = name
+        yield
 
 
 def read(fact: type[FactBase[T | None]], **arguments: Any) -> T:
@@ -52,6 +68,21 @@ def read(fact: type[FactBase[T | None]], **arguments: Any) -> T:
     Raises Refused when it could not be read. pyinfra then goes on with the fact's default, but what is
     not known must not be taken for what is not there.
     """
+    return _read(host, fact, arguments)
+
+
+def read_on(name: str, fact: type[FactBase[T | None]], **arguments: Any) -> T:
+    """The fact's value on another host of the inventory, which need not be in this run.
+
+    Raises Refused when that host cannot be reached, or the fact not be read there.
+    """
+    try:
+        return _read(elsewhere(state, name), fact, arguments)
+    except ConnectError as error:
+        raise Refused(f"{name} cannot be reached: {error}; nothing was changed") from error
+
+
+def _read(host: Host, fact: type[FactBase[T | None]], arguments: dict[str, Any]) -> T:
     try:
         # pyinfra's own _timeout does not cover a connection on which no command can be started.
         with gevent.Timeout(SILENCE, _Silent):
@@ -63,6 +94,13 @@ def read(fact: type[FactBase[T | None]], **arguments: Any) -> T:
     if value is None:
         raise Refused(f"{fact.__name__} could not be read for the reason above; nothing was changed")
     return value
+
+
+def preparing() -> bool:
+    """Whether changes are only being looked for, as in a dry run: what an operation before this one will
+    make is not there yet.
+    """
+    return state.current_stage < StateStage.Execute
 
 
 def show_difference(path: str, text: str) -> None:

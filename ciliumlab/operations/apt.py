@@ -49,13 +49,7 @@ def installed(
     to_install = [package for package in wanted if not satisfies(found["packages"], package)]
     yield from _recovered(found)
     if to_install:
-        yield _patient("apt-get -q -o Acquire::Retries=3 update")
-        yield Shell(
-            f"{_APT} install --no-install-recommends --allow-downgrades --allow-change-held-packages"
-            f" {quoted(to_install)}",
-            seconds=_DURATION,
-            _env=_ENVIRONMENT,
-        )
+        yield from install(to_install)
     elif not unfinished(found):
         skipped = sorted(set(names) & set(absent))
         host.noop(
@@ -79,6 +73,17 @@ def held(packages: Iterable[str], present: bool = True) -> Commands:
         yield Shell(f"apt-mark {'hold' if present else 'unhold'} {quoted(to_change)}")
     else:
         host.noop(f"{', '.join(names)}: {'held' if present else 'not held'}")
+
+
+def install(packages: Iterable[str]) -> Commands:
+    """What installs packages, "name" or "name=version", also a lower version and one that is held."""
+    yield _patient("apt-get -q -o Acquire::Retries=3 update")
+    yield Shell(
+        f"{_APT} install --no-install-recommends --allow-downgrades --allow-change-held-packages"
+        f" {quoted(packages)}",
+        seconds=_DURATION,
+        _env=_ENVIRONMENT,
+    )
 
 
 def satisfies(packages: dict[str, Package], wanted: str) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 
 from pyinfra.api.arguments import ConnectorArguments
 from pyinfra.api.command import PyinfraCommand, StringCommand
+from pyinfra.api.exceptions import ConnectError
 from pyinfra.api.host import Host
 from pyinfra.api.state import State
 from typing_extensions import override
@@ -34,6 +35,31 @@ class Shell(StringCommand):
             return super().execute(state, host, connector_arguments)
         except EOFError as error:
             raise ConnectionResetError("the connection has ended") from error
+
+
+class On(Shell):
+    """A shell command on another host of the inventory, as a step of an operation on the host at hand.
+
+    The other host need not be in this run; it fails the host at hand when it cannot be reached.
+    """
+
+    def __init__(self, other: str, command: str, seconds: int = SILENCE, **arguments: Any) -> None:
+        super().__init__(command, seconds, **arguments)
+        self.other = other
+
+    @override
+    def execute(self, state: State, host: Host, connector_arguments: ConnectorArguments) -> object:
+        try:
+            return super().execute(state, elsewhere(state, self.other), connector_arguments)
+        except ConnectError as error:
+            raise ConnectionError(f"{self.other} cannot be reached: {error}") from error
+
+
+def elsewhere(state: State, name: str) -> Host:
+    """A host of the inventory, connected to; raises ConnectError when that fails."""
+    host = state.inventory.get_host(name)
+    host.connect(show_errors=False, raise_exceptions=True)
+    return host
 
 
 class Write(Shell):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ciliumlab.plan.hosts import hosts
+from ciliumlab.plan.kubeadm import kubeadm
 from ciliumlab.plan.network import etc_hosts
 from ciliumlab.plan.render import render
 from ciliumlab.plan.types import Plan
@@ -21,7 +22,7 @@ def build(topology: Topology, settings: Settings) -> Plan:
     return {
         "hosts": hosts(topology, settings),
         "etc_hosts": etc_hosts(topology),
-        "kubeadm": {"init": [], "join": {}},
+        "kubeadm": kubeadm(topology, settings),
         "helm_values": {},
         "manifests": [],
     }

@@ -26,6 +26,10 @@ def nodes(lab: Lab) -> list[Machine]:
     return lab.nodes
 
 
+def control_plane(lab: Lab) -> list[Machine]:
+    return lab.control_plane
+
+
 def routers(lab: Lab) -> list[Machine]:
     return lab.routers
 

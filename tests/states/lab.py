@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from .found import base, network, reach, shell, web
+from .found import base, containerd, kubernetes, network, reach, shell, web
 from .ssh import Connection, Silent
 
 T = TypeVar("T")
@@ -87,6 +87,40 @@ class Machine:
     def web(self) -> web.Web:
         return self._ask(shell.script(web.questions()), web.read)
 
+    @property
+    def containerd(self) -> containerd.Containerd:
+        """Skips where ``cluster=auto`` has left the runtime out."""
+        found = self._containerd
+        if self.data["cluster"] == "auto" and not found.packages:
+            pytest.skip(f"{self}: no container runtime was deployed here, as cluster=auto allows")
+        return found
+
+    @cached_property
+    def _containerd(self) -> containerd.Containerd:
+        return self._ask(shell.script(containerd.questions()), containerd.read)
+
+    @property
+    def kubelet(self) -> kubernetes.Kubelet:
+        """Skips where ``cluster=auto`` has left the cluster out."""
+        found = self._kubelet
+        if self.data["cluster"] == "auto" and "nodes" in self.groups and not found.packages:
+            pytest.skip(f"{self}: no cluster was deployed here, as cluster=auto allows")
+        return found
+
+    @cached_property
+    def _kubelet(self) -> kubernetes.Kubelet:
+        return self._ask(shell.script(kubernetes.kubelet_questions()), kubernetes.read_kubelet)
+
+    @property
+    def cluster(self) -> kubernetes.Cluster:
+        """As this control-plane node tells it."""
+        _ = self.kubelet
+        return self._cluster
+
+    @cached_property
+    def _cluster(self) -> kubernetes.Cluster:
+        return self._ask(shell.script(kubernetes.cluster_questions()), kubernetes.read_cluster)
+
     @cached_property
     def pages(self) -> shell.Answers:
         """What the router's web server answers this machine, by the address that it was asked at."""
@@ -134,6 +168,7 @@ class Lab:
         self._sockets = Path(tempfile.mkdtemp(prefix="states-"))
         self.machines = [Machine(entry, self._sockets) for entry in entries]
         self.nodes = [machine for machine in self.machines if "nodes" in machine.groups]
+        self.control_plane = [machine for machine in self.nodes if "control_plane" in machine.groups]
         self.routers = [machine for machine in self.machines if "routers" in machine.groups]
         for one, _, address, _ in self.pings():
             one.pinged.append(address)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from ciliumlab.errors import LabError
 from ciliumlab.plan import Plan, build, packages, render
@@ -50,7 +52,7 @@ class TestReferenceLab:
     def test_top_level(self, reference: Plan) -> None:
         assert list(reference) == ["hosts", "etc_hosts", "kubeadm", "helm_values", "manifests"]
         assert list(reference["hosts"]) == ["k8s-ctr", "k8s-w1", "k8s-w0", "router"]
-        assert reference["kubeadm"] == {"init": [], "join": {}}
+        assert list(reference["kubeadm"]["join"]) == ["k8s-w1", "k8s-w0"]
         assert reference["helm_values"] == {}
         assert reference["manifests"] == []
 
@@ -273,6 +275,127 @@ class TestDatapath:
         hosts = plan(ROOT / "inventory" / "lab.yaml", f"datapath={datapath}")["hosts"]
         assert hosts["k8s-ctr"]["kernel_modules"] == hosts["k8s-w0"]["kernel_modules"] == modules
         assert hosts["router"]["kernel_modules"] == []
+
+
+INIT = """
+apiVersion: kubeadm.k8s.io/v1beta4
+kind: InitConfiguration
+bootstrapTokens:
+  - {token: null, ttl: 1h0m0s}
+localAPIEndpoint: {advertiseAddress: 192.168.10.100, bindPort: 6443}
+nodeRegistration:
+  name: k8s-ctr
+  criSocket: unix:///run/containerd/containerd.sock
+  imagePullPolicy: IfNotPresent
+  kubeletExtraArgs:
+    - {name: node-ip, value: 192.168.10.100}
+  taints: []
+patches: {directory: /etc/kubernetes/patches}
+---
+apiVersion: kubeadm.k8s.io/v1beta4
+kind: ClusterConfiguration
+kubernetesVersion: v1.33.2
+controlPlaneEndpoint: 192.168.10.100:6443
+networking: {podSubnet: 172.20.0.0/16, serviceSubnet: 10.96.0.0/16, dnsDomain: cluster.local}
+apiServer: {certSANs: [192.168.10.100, k8s-ctr]}
+controllerManager:
+  extraArgs:
+    - {name: node-cidr-mask-size, value: "24"}
+proxy: {disabled: true}
+---
+apiVersion: kubelet.config.k8s.io/v1beta1
+kind: KubeletConfiguration
+cgroupDriver: systemd
+"""
+
+JOIN = """
+apiVersion: kubeadm.k8s.io/v1beta4
+kind: JoinConfiguration
+discovery:
+  bootstrapToken: {apiServerEndpoint: "192.168.10.100:6443", token: null, caCertHashes: null}
+nodeRegistration:
+  name: k8s-w0
+  criSocket: unix:///run/containerd/containerd.sock
+  imagePullPolicy: IfNotPresent
+  kubeletExtraArgs:
+    - {name: node-ip, value: 192.168.20.100}
+patches: {directory: /etc/kubernetes/patches}
+"""
+
+JOIN_CONTROL_PLANE = """
+apiVersion: kubeadm.k8s.io/v1beta4
+kind: JoinConfiguration
+discovery:
+  bootstrapToken: {apiServerEndpoint: "192.168.10.200:6443", token: null, caCertHashes: null}
+controlPlane:
+  localAPIEndpoint: {advertiseAddress: 192.168.10.102, bindPort: 6443}
+  certificateKey: null
+nodeRegistration:
+  name: ctr2
+  criSocket: unix:///run/containerd/containerd.sock
+  imagePullPolicy: IfNotPresent
+  kubeletExtraArgs:
+    - {name: node-ip, value: 192.168.10.102}
+  taints: []
+patches: {directory: /etc/kubernetes/patches}
+"""
+
+
+def named(value: Any, key: str) -> list[Any]:
+    """The values of a key wherever it stands in plain data."""
+    if isinstance(value, dict):
+        return [*([value[key]] if key in value else []), *named([*value.values()], key)]
+    return [found for item in value for found in named(item, key)] if isinstance(value, list) else []
+
+
+class TestKubeadm:
+    def test_the_reference_lab_s_control_plane(self, reference: Plan) -> None:
+        assert reference["kubeadm"]["init"] == list(yaml.safe_load_all(INIT))
+
+    def test_the_reference_lab_s_workers(self, reference: Plan) -> None:
+        join = reference["kubeadm"]["join"]
+        assert join["k8s-w0"] == list(yaml.safe_load_all(JOIN))
+        (other,) = join["k8s-w1"]
+        assert other["nodeRegistration"]["name"] == "k8s-w1"
+        assert other["nodeRegistration"]["kubeletExtraArgs"] == [
+            {"name": "node-ip", "value": "192.168.10.101"}
+        ]
+
+    def test_several_control_plane_nodes_stand_behind_the_router(self) -> None:
+        documents = shape("three-control-planes")["kubeadm"]
+        init, cluster, _ = documents["init"]
+        assert init["localAPIEndpoint"] == {"advertiseAddress": "192.168.10.101", "bindPort": 6443}
+        assert cluster["controlPlaneEndpoint"] == "192.168.10.200:6443"
+        assert cluster["apiServer"]["certSANs"] == [
+            *("192.168.10.200", "192.168.10.101", "192.168.10.102", "192.168.10.103"),
+            *("ctr1", "ctr2", "ctr3"),
+        ]
+        assert list(documents["join"]) == ["ctr2", "ctr3"]
+        assert documents["join"]["ctr2"] == list(yaml.safe_load_all(JOIN_CONTROL_PLANE))
+
+    def test_workers_of_several_control_plane_nodes_go_through_the_router(self) -> None:
+        (document,) = shape("two-control-planes")["kubeadm"]["join"]["w1"]
+        assert "controlPlane" not in document
+        assert document["discovery"]["bootstrapToken"]["apiServerEndpoint"] == "192.168.10.200:6443"
+
+    def test_workloads_may_be_kept_away_from_the_control_plane(self) -> None:
+        """Without taints of its own kubeadm taints the control plane; an empty list is none."""
+        documents = plan(ROOT / "inventory" / "lab.yaml", "schedule_on_control_plane=false")["kubeadm"]
+        assert named(documents["init"], "taints") == []
+
+    def test_the_version_is_the_setting_s(self) -> None:
+        documents = plan(ROOT / "inventory" / "lab.yaml", "kubernetes_version=1.34.0")["kubeadm"]
+        assert named(documents["init"], "kubernetesVersion") == ["v1.34.0"]
+
+    @pytest.mark.parametrize("path", sorted(VALID.glob("*.yaml")), ids=lambda path: path.stem)
+    def test_nothing_secret_is_planned_for_any_lab(self, path: Path) -> None:
+        documents: Any = plan(path)["kubeadm"]
+        nodes = [node.name for node in load(path).nodes]
+        assert documents["init"][0]["nodeRegistration"]["name"] == nodes[0]
+        assert list(documents["join"]) == [name for name in nodes if name != nodes[0]]
+        for secret in ("token", "caCertHashes", "certificateKey"):
+            assert set(named(documents, secret)) <= {None}
+        assert len(named(documents, "token")) == len(nodes)
 
 
 class TestPackages:

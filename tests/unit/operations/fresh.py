@@ -1,9 +1,13 @@
 """An inventory: the lab's, on pyinfra's @fake connector, with hosts that nothing was done to yet."""
 
+import json
 import runpy
 from pathlib import Path
 
+from ciliumlab import preflight, sources
+
 _ROOT = Path(__file__).parents[3]
+_SETTINGS = runpy.run_path(str(_ROOT / "group_data" / "all.py"))
 
 
 def _units(*names, state):
@@ -13,8 +17,23 @@ def _units(*names, state):
     return ["units", *blocks, "names", *names, "restarts", "files"]
 
 
-# What hosts answer, by a piece of the command that asks.
+def _offered(*names):
+    return [f"{name}={_SETTINGS['kubernetes_version']}-1.1" for name in names]
+
+
+# What hosts answer, by a piece of the command that asks; the first piece that is in it counts.
 _ANSWERS = {
+    "containerd --version": [
+        *("version", "dump", "arguments", "started", "", "changed", "serving", "containers"),
+    ],
+    "/var/lib/ciliumlab/kubeadm-started": ["files", "started", "endpoint", "health"],
+    "get nodes -o json": ["ca", "version", "nodes", "sh: 1: kubectl: not found", "proxy"],
+    "get-contexts": ["merged", "current", "mode", "contexts"],
+    "/var/backups/etcd": ["flags", "snapshots"],
+    "apt-helper": ["offered", *_offered("kubeadm", "kubectl", "kubelet")],
+    "images check": ["images"],
+    "/etc/apt/keyrings": ["system", "debian", "trixie", "architecture", "amd64", "source", "key"],
+    "/usr/local/bin": ["architecture", "amd64", "notes", "programs"],
     "dpkg-query": ["distribution", "debian-13", "packages", "ii |netplan.io|1.1.2", "journal"],
     "list-unit-files": ["container", "used", "fstab", "units", "swap.target static -"],
     "/proc/modules": ["container", "loaded", "builtin", "files"],
@@ -22,6 +41,10 @@ _ANSWERS = {
     "ufw.service": _units("ufw.service", "apparmor.service", state="not-found inactive"),
     "systemd-networkd.service": _units("systemd-networkd.service", state="loaded active enabled"),
     "apache2.service": _units("apache2.service", state="not-found inactive"),
+    "containerd.service": _units("containerd.service", state="not-found inactive"),
+    "haproxy.service": _units("haproxy.service", state="not-found inactive"),
+    "kubelet.service": _units("kubelet.service", state="not-found inactive"),
+    "systemd-resolved.service": _units("systemd-resolved.service", state="not-found inactive"),
     "readlink": ["localtime", "/usr/share/zoneinfo/Etc/UTC", "timezone"],
     "for path in /etc/hosts": ["hosts", "files"],
     "ip -json": ["files", "networkd", "links", "[]", "routes", "[]"],
@@ -32,21 +55,57 @@ _ANSWERS = {
 _SECTIONS = {
     *("distribution", "packages", "journal", "container", "used", "fstab", "units", "loaded", "builtin"),
     *("files", "values", "names", "restarts", "localtime", "timezone", "hosts", "networkd", "links"),
-    *("routes", "answer"),
+    *("routes", "answer", "version", "dump", "arguments", "started", "changed", "serving", "containers"),
+    *("started", "endpoint", "health", "ca", "nodes", "proxy", "merged", "current", "mode", "contexts"),
+    *("flags", "snapshots", "offered", "images", "architecture", "source", "key", "notes", "programs"),
+    *(
+        "began",
+        "system",
+        "modules",
+        "cgroup",
+        "kubelet",
+        "cpus",
+        "memory",
+        "disk",
+        "root",
+        "cards",
+        "answers",
+        "ended",
+    ),
 }
+
+
+def _fit(data):
+    """The answer of a host that is fit for its part and reaches all of its sources."""
+    needed = [source for part in preflight.needed(data, data["groups"]).values() for source in part]
+    places = {"distribution": "debian", "codename": "trixie", "arch": "amd64"}
+    urls = [sources.filled(url if isinstance(url, str) else url["amd64"], **places) for url in needed]
+    cards = [{"ifname": name, "addr_info": []} for name in ("eth0", "eth1", "eth2")]
+    # Whenever it answers, nothing can be said against its clock.
+    return [
+        *("began", "inf", "system", "debian-13", "trixie", "amd64", "6.12.41+deb13-cloud-amd64", "container"),
+        *("modules", *data["kernel_modules"], "cgroup", "cgroup2fs", "kubelet", "cpus", "2"),
+        *("memory", "MemTotal: 2580476 kB", "disk", "9955 8012", "root", "yes", "cards", json.dumps(cards)),
+        *("answers", *(f"|200|{url}|" for url in urls), "ended", "-inf"),
+    ]
 
 
 def _answer(lines):
     return [f"==ciliumlab== {line}" if line in _SECTIONS else line for line in lines]
 
 
+def _fake_host(data):
+    """The host's data, and what it answers: what it is fit for before all that is in that question too."""
+    answers = {"MemTotal": _fit(_SETTINGS | data), **_ANSWERS}
+    responses = {piece: _answer(lines) for piece, lines in answers.items()}
+    # Hosts have the connector in their names here, and so what names them has it too.
+    named = {key: [f"@fake/{name}" for name in data[key]] for key in ("nodes", "control_plane", "routers")}
+    return {**data, **named, "fake_delay": 0, "fake_delay_jitter": 0, "fake_responses": responses}
+
+
 def _fake(groups):
-    answers = {piece: _answer(lines) for piece, lines in _ANSWERS.items()}
     return {
-        name: [
-            (f"@fake/{host}", {**data, "fake_delay": 0, "fake_delay_jitter": 0, "fake_responses": answers})
-            for host, data in hosts
-        ]
+        name: [(f"@fake/{host}", _fake_host(data)) for host, data in hosts]
         for name, hosts in groups.items()
         if not name.startswith("_") and isinstance(hosts, list)
     }

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import importlib
+import re
 import shlex
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import yaml
 from pyinfra.api.command import PyinfraCommand
+from pyinfra.api.exceptions import ConnectError
+from pyinfra.api.state import StateStage
 from pyinfra.context import ctx_host, ctx_state
 
 from ciliumlab.operations import netplan_guard
-from ciliumlab.operations.steps import Refusal, Write, sha256
+from ciliumlab.operations.kubeadm import invitation
+from ciliumlab.operations.steps import On, Refusal, Write, sha256
 
 ROOT = Path(__file__).parents[3]
 
@@ -26,13 +31,19 @@ class Host:
     """Stands in for pyinfra's: ``facts`` by class name, None for one that cannot be read."""
 
     facts: dict[str, Any]
+    name: str = "k8s-w1"
     noops: list[str] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
 
     def get_fact(self, fact: type, **arguments: Any) -> Any:
+        assert self.facts is not None
         self.asked.append(fact.__name__)
         return self.facts[fact.__name__]
+
+    def connect(self, **how: Any) -> None:
+        if self.facts is None:
+            raise ConnectError("timed out")
 
     def noop(self, description: str) -> None:
         self.noops.append(description)
@@ -53,24 +64,45 @@ def with_checksums(facts: Any) -> Any:
     return facts
 
 
+class Inventory(dict[str, Host]):
+    """Stands in for pyinfra's: hosts by name."""
+
+    def get_host(self, name: str) -> Host:
+        return self[name]
+
+
 @contextmanager
-def context(host: Host, diff: bool = False) -> Iterator[None]:
-    """pyinfra's context with this host in it."""
-    state = SimpleNamespace(config=SimpleNamespace(DIFF=diff), cwd=str(ROOT))
+def context(
+    host: Host,
+    diff: bool = False,
+    elsewhere: Iterable[Host] = (),
+    failed: Iterable[str] = (),
+    preparing: bool = False,
+) -> Iterator[None]:
+    """pyinfra's context with this host in it, others of the inventory, and those that have failed."""
+    state = SimpleNamespace(
+        config=SimpleNamespace(DIFF=diff),
+        cwd=str(ROOT),
+        current_stage=StateStage.Prepare if preparing else StateStage.Execute,
+        inventory=Inventory({one.name: one for one in (host, *elsewhere)}),
+        failed_hosts=[SimpleNamespace(name=name) for name in failed],
+    )
     with ctx_state.use(state), ctx_host.use(host):
         yield
 
 
-def run(name: str, host: Host, arguments: dict[str, Any], diff: bool = False) -> list[PyinfraCommand]:
-    """The commands of the operation ``module.function``."""
+def run(name: str, host: Host, arguments: dict[str, Any], **surroundings: Any) -> list[PyinfraCommand]:
+    """The commands of the operation ``module.function``; ``surroundings`` are those of ``context``."""
     module, _, function = name.partition(".")
     operation = getattr(importlib.import_module(f"ciliumlab.operations.{module}"), function)
-    with context(host, diff):
+    with context(host, **surroundings):
         return list(operation._inner(**arguments))
 
 
 def shown(command: PyinfraCommand) -> object:
-    """A command as cases write it: text, or a mapping for a file that is written or for a refusal."""
+    """A command as cases write it: text, or a mapping for a file that is written, for a refusal, and for a
+    command on another host or with documents on its standard input.
+    """
     if isinstance(command, Write) and command.path == netplan_guard.PATH:
         subprocess.run(["sh", "-n"], input=command.text, text=True, check=True)
         head = command.text.partition("set -u\n")[2].partition("\nguard=")[0]
@@ -86,4 +118,21 @@ def shown(command: PyinfraCommand) -> object:
         }
     if isinstance(command, Refusal):
         return {"refused": command.reason}
-    return str(command) if hasattr(command, "get_masked_value") else repr(command)
+    if not hasattr(command, "get_masked_value"):
+        return repr(command)
+    # What is another one with each run: times, and below secrets, which only documents may hold.
+    line = re.sub(r"\d{8}T\d{6}Z", "TIME", str(command))
+    given = command.connector_arguments.get("_stdin")
+    extras = {
+        **({"host": command.other} if isinstance(command, On) else {}),
+        **({"documents": _documents(given)} if isinstance(given, str) else {}),
+    }
+    return {"command": line, **extras} if extras else line
+
+
+def _documents(text: str) -> list[Any]:
+    """YAML documents in which a word stands for each secret of this run."""
+    known = invitation()
+    for secret, word in ((known.token, "TOKEN"), (known.certificate_key, "KEY")):
+        text = text.replace(secret, word)
+    return list(yaml.safe_load_all(text))

@@ -1,9 +1,10 @@
-"""The whole deploy over pyinfra's @fake connector: hosts that answer as fresh ones do, and do nothing."""
+"""Whole deploys over pyinfra's @fake connector: hosts that answer as fresh ones do, and do nothing."""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from functools import cache
@@ -15,6 +16,7 @@ import pytest
 from .harness import ROOT
 
 FRESH = "tests/unit/operations/fresh.py"
+WORKERS = ["@fake/k8s-w0", "@fake/k8s-w1"]
 NODES = ["@fake/k8s-ctr", "@fake/k8s-w0", "@fake/k8s-w1"]
 ALL = [*NODES, "@fake/router"]
 
@@ -37,12 +39,32 @@ def planned(*arguments: str) -> dict[str, list[str]]:
     """The operations that a dry run says would change something, with their hosts."""
     result = pyinfra("--dry", "--json", FRESH, *arguments)
     assert result.returncode == 0, result.stderr
+    # What operations before it will make is no reason to refuse.
+    assert [line for line in result.stderr.splitlines() if "nothing was" in line or "Error" in line] == []
     plan: list[dict[str, Any]] = json.loads(result.stdout)["plan"]
-    return {
-        operation["name"].rpartition(" | ")[2]: operation["hosts_with_change"]
+    hosts = {
+        operation["name"].rpartition(" | ")[2]: [
+            *operation["hosts_with_change"],
+            *operation["hosts_with_conditional_change"],
+        ]
         for operation in plan
-        if operation["hosts_with_change"]
     }
+    return {name: changed for name, changed in hosts.items() if changed}
+
+
+def variant(folder: Path, change: str) -> str:
+    """The fresh inventory, changed by lines of Python: ``answers`` are those of the host ``name``."""
+    path = folder / "inventory.py"
+    lines = change.replace("\n", "\n    ")
+    path.write_text(
+        f'import runpy\n_groups = runpy.run_path("{ROOT / FRESH}")\n'
+        f"def _change(name, answers):\n    {lines}\n"
+        "for _hosts in _groups.values():\n"
+        "    for _name, _data in _hosts if isinstance(_hosts, list) else ():\n"
+        '        _change(_name, _data["fake_responses"])\n'
+        'globals().update({key: hosts for key, hosts in _groups.items() if not key.startswith("_")})\n'
+    )
+    return str(path)
 
 
 def test_a_fresh_lab_gets_everything() -> None:
@@ -52,22 +74,123 @@ def test_a_fresh_lab_gets_everything() -> None:
     assert changes["Addresses and static routes are in force now and at boot"] == ALL
     assert changes["Dummy interfaces are there now and after every boot"] == ["@fake/router"]
     assert changes["Apache is running"] == ["@fake/router"]
+    assert changes["containerd runs with its configuration"] == NODES
+    assert changes["kubelet, kubeadm and kubectl are installed"] == NODES
+    assert changes["kubelet is told where the host's name servers are"] == NODES
+    assert changes["The control plane is initialised"] == ["@fake/k8s-ctr"]
+    assert changes["root has the cluster in its kubeconfig"] == ["@fake/k8s-ctr"]
+    assert changes["The workers have joined"] == WORKERS
     assert "ufw and AppArmor are stopped and disabled" not in changes
+    assert "The host is fit for its part" not in changes
 
 
-@pytest.mark.parametrize("stage", ["base", "network", "router"])
+@pytest.mark.parametrize(
+    "stage", ["base", "network", "router", "containerd", "kubernetes", "control_plane", "workers"]
+)
 def test_each_stage_runs_alone(stage: str) -> None:
     changes = planned(f"tasks/{stage}.py")
     assert set(changes) <= set(planned("deploy.py"))
     assert changes
 
 
-def test_it_runs_to_its_end_and_shows_differences() -> None:
-    result = pyinfra("-y", "--diff", FRESH, "deploy.py")
+# Docker's repository cannot be had, so that what a scripted host cannot answer to is left out.
+UNREACHABLE = """answers["MemTotal"] = [
+    line.replace("|200|https://download.docker.com", "|000|https://download.docker.com")
+    for line in answers["MemTotal"]
+]"""
+
+
+def test_it_runs_to_its_end_and_shows_differences(tmp_path: Path) -> None:
+    inventory = variant(tmp_path, UNREACHABLE)
+    result = pyinfra("-y", "--diff", "--data", "cluster=auto", inventory, "deploy.py")
     assert result.returncode == 0, result.stderr
+    assert "kubeadm init" not in result.stderr
     assert "Will create /etc/netplan/60-ciliumlab.yaml" in result.stderr
     assert "+     eth1:" in result.stderr
     assert "<h1>Web Server : @fake/router</h1>" in result.stderr
+
+
+# A control plane that answers when it is asked, and hosts on which kubeadm has never run.
+ANSWERING = """answers["get nodes -o json"] = [
+    "==ciliumlab== ca", "-----BEGIN PUBLIC KEY-----", "AAAA", "-----END PUBLIC KEY-----",
+    "==ciliumlab== version", '{"gitVersion": "v1.33.2"}',
+    "==ciliumlab== nodes", "{", '"items": []', "}", "==ciliumlab== proxy",
+]
+from ciliumlab.operations.kubeadm import invitation
+invitation().token = "abcdef.0123456789abcdef"
+invitation().certificate_key = "0123456789abcdef" * 4"""
+
+
+REFERENCE = "inventory/lab.yaml"
+TWO = "tests/unit/topologies/valid/two-control-planes.yaml"
+
+
+@pytest.mark.parametrize(
+    ("topology", "stages", "commands"),
+    [
+        pytest.param(REFERENCE, ["control_plane", "workers"], ["init", "join"], id="init makes the token"),
+        pytest.param(REFERENCE, ["workers"], ["token create", "join"], id="workers need one"),
+        pytest.param(TWO, ["control_plane"], ["init", "init phase upload-certs", "join"], id="certificates"),
+    ],
+)
+def test_no_secret_is_printed_whatever_is_asked_for(
+    tmp_path: Path, topology: str, stages: list[str], commands: list[str]
+) -> None:
+    inventory = variant(tmp_path, ANSWERING)
+    deploy = tmp_path / "stages.py"
+    includes = [f'local.include("{ROOT}/tasks/{stage}.py")\n' for stage in stages]
+    deploy.write_text("".join(["from pyinfra import local\n", *includes]))
+    lab = {"CILIUMLAB_TOPOLOGY": str(ROOT / topology)}
+    result = pyinfra("-y", "-vvv", "--debug", "--diff", inventory, str(deploy), **lab)
+    printed = result.stdout + result.stderr
+    assert result.returncode == 0, printed[-3000:]
+    run = re.findall(r">>> .*cat \| kubeadm ([a-z -]+?) --", printed)
+    assert list(dict.fromkeys(run)) == commands
+    assert "0123456789abcdef" not in printed
+    assert re.findall(r"\b[a-z0-9]{6}\.[a-z0-9]{16}\b", printed) == []
+
+
+@pytest.mark.parametrize(
+    ("task", "line"),
+    [
+        ("remove_node", "say which node is to be removed: --data node=NAME; nothing was touched"),
+        ("reset", "to go on, say --data confirm=cilium-lab; nothing was touched"),
+        ("restore", "to go on, say --data confirm=cilium-lab; nothing was touched"),
+        ("upgrade", "the cluster does not answer (sh: 1: kubectl: not found); nothing was changed"),
+        ("backup", "no etcd of kubeadm's runs on this host; nothing was saved"),
+    ],
+)
+def test_what_takes_something_away_wants_to_be_told(task: str, line: str) -> None:
+    result = pyinfra("-y", "-vvv", FRESH, f"tasks/{task}.py")
+    assert result.returncode == 1
+    assert "Traceback" not in result.stderr
+    said = [text for text in result.stderr.splitlines() if "nothing was" in text]
+    hosts = {"remove_node": 1, "backup": 1, "upgrade": 3}.get(task, 4)
+    assert [text.endswith(line) for text in said] == [True] * hosts
+    # Facts are read, and no command of an operation is run.
+    assert re.findall(r"executed [1-9]\d* commands", result.stderr) == []
+    assert result.stderr.count("executed 0 commands") >= hosts
+
+
+@pytest.mark.parametrize("task", ["reset", "restore"])
+def test_another_labs_name_is_no_confirmation(task: str) -> None:
+    result = pyinfra("-y", "--data", "confirm=cilium-labs", FRESH, f"tasks/{task}.py")
+    assert result.returncode == 1
+    assert "say --data confirm=cilium-lab; nothing was touched" in result.stderr
+
+
+def test_reset_leaves_alone_what_kubeadm_never_touched() -> None:
+    result = pyinfra("-y", "--json", "--data", "confirm=cilium-lab", FRESH, "tasks/reset.py")
+    assert result.returncode == 0, result.stderr
+    operations = json.loads(result.stdout)["results"]["operations"]
+    assert {name for operation in operations for name in operation["success"]} == set()
+
+
+def test_a_node_that_is_not_in_the_lab_ends_before_any_host() -> None:
+    result = pyinfra("-y", "--data", "node=k8s-w9", "inventory/lab.py", "tasks/remove_node.py")
+    assert result.returncode == 2
+    assert "node: k8s-w9 is no node of this lab; did you mean k8s-w1?" in result.stderr.splitlines()
+    assert "Connecting" not in result.stderr
 
 
 def test_a_host_that_cannot_be_read_is_left_alone_and_named(tmp_path: Path) -> None:
