@@ -1,0 +1,1 @@
+"""What the doubles of kubeadm, kubelet and the controllers share. Standard library, PyYAML and openssl(1)."""

@@ -1,0 +1,1 @@
+"""Stand-ins for kube-controller-manager and kube-scheduler: what a lab needs of them, and no more."""
