@@ -6,7 +6,15 @@ from collections.abc import Iterator
 
 import pytest
 
+from .mirror import Mirror, serving
 from .running import FIGURE, RunningLab
+
+
+@pytest.fixture(scope="session")
+def mirror(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mirror]:
+    """What all labs of a session install their cluster from."""
+    with serving(tmp_path_factory.mktemp("mirror")) as mirror:
+        yield mirror
 
 
 @pytest.fixture(autouse=True)

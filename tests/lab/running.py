@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -20,16 +21,22 @@ from typing import Any, NoReturn, TypeVar
 import pytest
 import yaml
 
+from ciliumlab.machines.container import Containers
 from ciliumlab.state import State
 from ciliumlab.topology import Machine, load
 
 ROOT = Path(__file__).parents[2]
-TASKS = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "tasks").glob("[!_]*.py"))
+
+# The stages of a deploy, in its order.
+TASKS = re.findall(r'"(tasks/.+[.]py)"', (ROOT / "deploy.py").read_text())
 
 T = TypeVar("T")
 
 # How the figures of steps are told from other properties of tests.
 FIGURE = "seconds to "
+
+# What pyinfra says when it stops before the end.
+_NOBODY = "No hosts remaining!"
 
 # Seconds after which a command is taken to hang. Nothing waits for them: what ends, ends a step.
 _QUICK = 120
@@ -76,6 +83,8 @@ class RunningLab:
     def __init__(self, folder: Path, kind: str, *, dummies: bool) -> None:
         self.folder = folder
         self.kind = kind
+        self.data: dict[str, object] = {}
+        """Settings that every deploy and every look at the states gets, as pyinfra's ``--data``."""
         self.topology_file = folder / "lab.yaml"
         self.state = State(folder)
         self.broken = ""
@@ -91,16 +100,24 @@ class RunningLab:
     def _write_topology(self, dummies: bool) -> None:
         declared = yaml.safe_load((ROOT / "inventory" / "lab.yaml").read_text())
         machines = [declared["router"], *declared["nodes"].values()]
-        for machine, port in zip(machines, _free_ports(len(machines)), strict=True):
+        for machine, port in zip(machines, free_ports(len(machines)), strict=True):
             machine["ssh_port"] = port
         if not dummies:
             for key in ("dummies", "summary"):
                 declared["router"].pop(key, None)
         self.topology_file.write_text(yaml.safe_dump(declared, sort_keys=False))
 
-    @cached_property
+    @property
     def machines(self) -> dict[str, Machine]:
         return {machine.name: machine for machine in load(self.topology_file).machines}
+
+    def declare(self, change: Callable[[dict[str, Any]], None]) -> None:
+        """Change lab.yaml; a node that it adds gets a free SSH port."""
+        declared = yaml.safe_load(self.topology_file.read_text())
+        change(declared)
+        for node in declared["nodes"].values():
+            node.setdefault("ssh_port", free_ports(1)[0])
+        self.topology_file.write_text(yaml.safe_dump(declared, sort_keys=False))
 
     # Steps -------------------------------------------------------------------------------------------
 
@@ -114,7 +131,11 @@ class RunningLab:
             if essential:
                 self.broken = f"{title} failed"
             raise
-        self.figures.append((FIGURE + title, time.monotonic() - started))
+        self.figure(title, time.monotonic() - started)
+
+    def figure(self, title: str, seconds: float) -> None:
+        """Keep what a step took, to be printed at the end."""
+        self.figures.append((FIGURE + title, seconds))
 
     # Commands ----------------------------------------------------------------------------------------
 
@@ -163,19 +184,27 @@ class RunningLab:
 
     def pyinfra(self, *arguments: str) -> Deploy:
         """A run of pyinfra over the lab's inventory."""
-        done = self._run("pyinfra", "--json", *arguments)
+        done = self._run("pyinfra", "--json", *self._settings(), *arguments)
+        if _NOBODY in done.stderr:  # every host has failed, and pyinfra gives no results then
+            return Deploy(done.returncode, {"results": {"failed_hosts": list(self.machines)}}, done.stderr)
         try:
             answer = json.loads(done.stdout)
         except json.JSONDecodeError:
             _fail(f"pyinfra {' '.join(arguments)} (without results)", done)
         return Deploy(done.returncode, answer, done.stderr)
 
-    def deploy(self, what: str = "deploy.py") -> Deploy:
-        return self.pyinfra("-y", "inventory/lab.py", what)
+    def _settings(self, **more: object) -> list[str]:
+        return [f"--data={key}={json.dumps(value)}" for key, value in {**self.data, **more}.items()]
+
+    def deploy(self, what: str = "deploy.py", **data: object) -> Deploy:
+        """``data`` overrides settings for this run."""
+        return self.pyinfra("-y", *self._settings(**data), "inventory/lab.py", what)
 
     def prove(self) -> None:
         """Run tests/states against the lab."""
-        done = self._run("pytest", "tests/states", "-q", "--no-header", "-p", "no:cacheprovider")
+        done = self._run(
+            "pytest", "tests/states", "-q", "--no-header", "-p", "no:cacheprovider", *self._settings()
+        )
         if done.returncode != 0:
             _fail("tests/states", done)
 
@@ -248,7 +277,7 @@ def _processes() -> dict[int, str]:
     return found
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
     """Ports of 127.0.0.1 that nobody listens at."""
     with ExitStack() as stack:
         probes = [stack.enter_context(socket.socket()) for _ in range(count)]
@@ -258,9 +287,17 @@ def _free_ports(count: int) -> list[int]:
 
 
 @contextmanager
-def running(kind: str, *, dummies: bool) -> Iterator[RunningLab]:
-    """A lab of its own for a module of tests, whose machines are gone when that ends, however it ends."""
-    lab = RunningLab(ROOT / ".lab" / "tests" / kind, kind, dummies=dummies)
+def running(kind: str, data: Mapping[str, object], *, dummies: bool, name: str = "") -> Iterator[RunningLab]:
+    """A lab of its own for a module of tests, whose machines are gone when that ends, however it ends.
+
+    ``data`` overrides settings. Skips where this host cannot run containers.
+    """
+    lab = RunningLab(ROOT / ".lab" / "tests" / (name or kind), kind, dummies=dummies)
+    lab.data = dict(data)
+    if kind == "container":
+        lacking = Containers(load(lab.topology_file), lab.state).problems(list(lab.machines.values()))
+        if lacking:
+            pytest.skip("; ".join(map(str, lacking)))
     try:
         yield lab
     finally:

@@ -9,12 +9,14 @@ from ciliumlab.topology import Node
 from .running import Deploy, RunningLab
 
 # All that a deploy could change on a host, as lines. Left out: what machines write of their own accord
-# (logs, clocks, timers, the record of who logged in) and what lies in memory.
+# (logs, clocks, timers, the record of who logged in, what a cluster that runs keeps) and what lies in memory.
 _FOOTPRINT = r"""
 # An emulated machine that has just booted may take longer than systemctl's 25 s to tell its units.
 export SYSTEMD_BUS_TIMEOUT=600
 find / -xdev \( -path /dev -o -path /proc -o -path /run -o -path /sys -o -path /tmp -o -path /var/tmp \
-    -o -path /var/lib/lastlog -o -path /var/lib/systemd -o -path /var/log \) -prune \
+    -o -path /var/lib/lastlog -o -path /var/lib/systemd -o -path /var/log -o -path /var/lib/etcd \
+    -o -path /var/lib/containerd -o -path /var/lib/kubelet -o -path /var/lib/kubernetes-double \
+    -o -path /root/.kube/cache \) -prune \
     -o -type d -printf 'file %p %M %u:%g\n' -o -printf 'file %p %M %u:%g %s %C@ %l\n'
 dpkg-query -W -f 'package ${db:Status-Abbrev} ${Package} ${Version}\n'
 ip -o -4 address | sed 's/valid_lft.*//; s/^/address /'
@@ -38,10 +40,10 @@ def come_up(lab: RunningLab) -> None:
 
 def dry_run_changes_nothing(lab: RunningLab) -> None:
     """The first run of all, with everything still to do, and only told."""
-    before = _footprints(lab)
+    before = footprints(lab)
     with lab.step("look at what a first deploy would change"):
         run = lab.pyinfra("--dry", "inventory/lab.py", "deploy.py")
-    after = _footprints(lab)
+    after = footprints(lab)
     assert run.status == 0, run.said
     assert set(run.planned) == set(lab.machines)
     assert {
@@ -49,7 +51,7 @@ def dry_run_changes_nothing(lab: RunningLab) -> None:
     } == {}
 
 
-def _footprints(lab: RunningLab) -> dict[str, set[str]]:
+def footprints(lab: RunningLab) -> dict[str, set[str]]:
     return lab.everywhere(lambda name: set(lab.shell(name, _FOOTPRINT).splitlines()))
 
 

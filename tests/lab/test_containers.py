@@ -6,21 +6,16 @@ from collections.abc import Iterator
 
 import pytest
 
-from ciliumlab.machines.container import Containers
-from ciliumlab.topology import load
-
 from . import steps
+from .mirror import Mirror
 from .running import TASKS, RunningLab, running
 
 pytestmark = pytest.mark.lab
 
 
 @pytest.fixture(scope="module")
-def lab() -> Iterator[RunningLab]:
-    with running("container", dummies=False) as lab:
-        lacking = Containers(load(lab.topology_file), lab.state).problems(list(lab.machines.values()))
-        if lacking:
-            pytest.skip("; ".join(map(str, lacking)))
+def lab(mirror: Mirror) -> Iterator[RunningLab]:
+    with running("container", mirror.data, dummies=False) as lab:
         yield lab
 
 

@@ -7,14 +7,15 @@ from collections.abc import Iterator
 import pytest
 
 from . import steps
+from .mirror import Mirror
 from .running import TASKS, RunningLab, running
 
 pytestmark = [pytest.mark.lab, pytest.mark.guests]
 
 
 @pytest.fixture(scope="module")
-def lab() -> Iterator[RunningLab]:
-    with running("guest", dummies=True) as lab:
+def lab(mirror: Mirror) -> Iterator[RunningLab]:
+    with running("guest", mirror.data, dummies=True) as lab:
         yield lab
 
 
