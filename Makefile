@@ -22,7 +22,7 @@ programs:
 
 lab: .venv/.installed ## make the machines, provision them, say what stands where
 	$(BIN)/ciliumlab up
-	$(BIN)/pyinfra -y inventory/lab.py deploy.py
+	$(BIN)/pyinfra -y --data cluster=auto inventory/lab.py deploy.py
 	$(BIN)/ciliumlab status
 
 test: check unit whole-runs ## everything: style, types, unit tests, whole runs on real machines
