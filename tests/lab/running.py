@@ -30,6 +30,12 @@ ROOT = Path(__file__).parents[2]
 # The stages of a deploy, in its order.
 TASKS = re.findall(r'"(tasks/.+[.]py)"', (ROOT / "deploy.py").read_text())
 
+# Those that take nothing from sources of the cluster.
+MACHINE_TASKS = [f"tasks/{stage}.py" for stage in ("preflight", "base", "network", "router")]
+
+# Settings of a lab whose cluster's sources cannot be had: the port is discard's, where nobody listens.
+NO_SOURCES = {"cluster": "auto", "mirror": "http://10.0.2.2:9"}
+
 T = TypeVar("T")
 
 # How the figures of steps are told from other properties of tests.

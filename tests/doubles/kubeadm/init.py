@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from common.api import Api
+from common.api import Api, Unreachable
 from kubeadm import addons, certs, cluster, kubelet, manifests, preflight, tokens, waiting
 from kubeadm.configuration import Configuration
 from kubeadm.defaults import kubelet_configuration
@@ -28,6 +28,14 @@ Run "kubectl apply -f [podnetwork].yaml" with one of the options listed at:
   https://kubernetes.io/docs/concepts/cluster-administration/addons/
 """
 WITHHELD = "<value withheld>"
+
+
+def _bound() -> bool | None:
+    try:
+        cluster.allow_administrators()
+    except Unreachable:
+        return None
+    return True
 
 
 def init(configuration: Configuration, options: dict[str, object], skipped: Sequence[str]) -> None:
@@ -76,7 +84,9 @@ def init(configuration: Configuration, options: dict[str, object], skipped: Sequ
         )
         waiting.for_kubelet(configuration)
         waiting.for_control_plane(configuration)
-        cluster.allow_administrators()
+        # The endpoint may be a load balancer, which learns a moment later that the API server is well.
+        if waiting.until(_bound, 60) is None:
+            cluster.allow_administrators()
 
     def upload_configuration() -> None:
         cluster.upload_configuration(admin(), configuration, of_kubelet)
