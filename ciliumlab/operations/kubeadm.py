@@ -115,10 +115,9 @@ def joined(documents: Sequence[Document], through: str) -> Commands:
     """
     found = read(Node)
     wanted = next(one for one in documents if one["kind"] == "JoinConfiguration")
-    at = wanted["discovery"]["bootstrapToken"]["apiServerEndpoint"]
     name = wanted["nodeRegistration"]["name"]
     if found["joined"] and not found["started"]:
-        yield from _left_alone(found, at, name, through, control_plane="controlPlane" in wanted)
+        yield from _left_alone(found, wanted, through)
         return
     if found["etcd"] and found["started"] != "join":
         raise Refused("/var/lib/etcd holds the data of a former cluster; save it, then kubeadm reset")
@@ -152,8 +151,17 @@ def reset() -> Commands:
     yield _reset()
 
 
-def _left_alone(found: NodeState, at: str, name: str, through: str, control_plane: bool) -> Commands:
-    if found["endpoint"] != at:
+def _left_alone(found: NodeState, wanted: Document, through: str) -> Commands:
+    at = wanted["discovery"]["bootstrapToken"]["apiServerEndpoint"]
+    name = wanted["nodeRegistration"]["name"]
+    control_plane = wanted.get("controlPlane")
+    known = [at]
+    if control_plane:
+        # kubelet of a control-plane node talks to its own API server from 1.33 on: feature gate
+        # ControlPlaneKubeletLocalMode (kubernetes.io/docs/reference/setup-tools/kubeadm/kubeadm-init).
+        local = control_plane["localAPIEndpoint"]
+        known.append(f"{local['advertiseAddress']}:{local['bindPort']}")
+    if found["endpoint"] not in known:
         raise Refused(
             f"this host has joined the cluster at {found['endpoint']}, and the lab's is at {at}; "
             "reset it first (kubeadm reset)"
