@@ -15,7 +15,7 @@ from .running import RunningLab, running
 
 pytestmark = [
     pytest.mark.lab,
-    pytest.mark.skip("three control planes: deployed and etcd's members seen, the rest not yet seen to pass"),
+    pytest.mark.skip("three control planes: the third one's join still fails at times; see the open issue"),
 ]
 
 _FIRST, _OTHERS = "k8s-ctr", ("k8s-c2", "k8s-c3")
