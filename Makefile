@@ -33,10 +33,10 @@ check: .venv/.installed ## style and types
 	$(BIN)/mypy
 
 unit: .venv/.installed ## what needs no machine
-	$(BIN)/pytest tests/unit
+	$(BIN)/pytest -rs tests/unit
 
 whole-runs: .venv/.installed ## boot, deploy, verify, reboot, kill, on machines of the tests' own
-	$(BIN)/pytest tests/lab
+	$(BIN)/pytest -rs tests/lab
 
 clean: ## delete the environment (not the lab: ciliumlab destroy does that)
 	rm -rf .venv
