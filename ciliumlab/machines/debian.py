@@ -29,7 +29,7 @@ _PACKAGES = [
     *("systemd", "systemd-resolved", "systemd-sysv", "udev"),
 ]
 
-_KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
+KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 
 # Runs in the new tree. As a base box does, it gives the NAT side to DHCP (in a file of the box's own,
 # which the lab never edits) and lets the lab's user in: by key alone over SSH, by the box's customary
@@ -129,7 +129,7 @@ def _build(folder: Path, architecture: str, apt_sources: list[str], report: Repo
         [
             *("mmdebstrap", "--variant=minbase", f"--mode={'unshare' if inside else 'root'}", "--quiet"),
             f"--architectures={architecture}",
-            f"--keyring={_KEYRING}",
+            f"--keyring={KEYRING}",
             f"--include={','.join([*_PACKAGES, 'initramfs-tools', 'lz4', _kernel_package(architecture)])}",
             # Documentation and translations are most of the files, and nobody reads them there.
             "--dpkgopt=path-exclude=/usr/share/doc/*",

@@ -144,6 +144,9 @@ def main(arguments: Sequence[str]) -> int:
     except FileExistsError as error:
         print(f"build: {error}; give an empty or a new directory", file=sys.stderr)
         return 1
+    except LabError as error:
+        print(error, file=sys.stderr)
+        return 1
     except subprocess.CalledProcessError as error:
         said = (error.stderr or b"").decode().strip() if isinstance(error.stderr, bytes) else error.stderr
         print(f"build: {' '.join(map(str, error.cmd))} failed: {said}", file=sys.stderr)

@@ -7,18 +7,15 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-SUITE = "trixie"
-# A public archive, for a host whose apt knows none of Debian.
-ARCHIVE = "https://deb.debian.org/debian"
-KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
+from ciliumlab.machines.debian import KEYRING, RELEASE, sources
 
 
 def program(cache: Path) -> Path:
-    """The program, from the cache or by apt from the archive that this host has Debian from.
+    """The program, from the cache or by apt from where the machines' image comes from.
 
-    CalledProcessError if it cannot be had.
+    LabError or CalledProcessError if it cannot be had.
     """
-    kept = cache / f"kubectl-{SUITE}"
+    kept = cache / f"kubectl-{RELEASE}"
     if kept.exists():
         return kept
     cache.mkdir(parents=True, exist_ok=True)
@@ -34,7 +31,8 @@ def program(cache: Path) -> Path:
         ):
             (folder / part).mkdir(parents=True)
         (folder / "status").touch()
-        (folder / "sources.list").write_text(f"deb [signed-by={KEYRING}] {_archive()} {SUITE} main\n")
+        signed = [line.replace("deb ", f"deb [signed-by={KEYRING}] ", 1) for line in sources()]
+        (folder / "sources.list").write_text("\n".join([*signed, ""]))
         settings = {
             "Dir::Etc::SourceList": folder / "sources.list",
             "Dir::Etc::SourceParts": "/dev/null",
@@ -54,15 +52,8 @@ def program(cache: Path) -> Path:
         subprocess.run([*apt, "download", "kubectl"], check=True, capture_output=True, cwd=folder)
         (package,) = folder.glob("kubectl_*.deb")
         subprocess.run(["dpkg-deb", "--extract", package, folder / "tree"], check=True)
-        new = cache / f".kubectl-{SUITE}.{os.getpid()}"
+        new = cache / f".kubectl-{RELEASE}.{os.getpid()}"
         new.write_bytes((folder / "tree/usr/bin/kubectl").read_bytes())
         new.chmod(0o755)
     new.replace(kept)
     return kept
-
-
-def _archive() -> str:
-    command = ["apt-get", "indextargets", "--format", "$(LABEL)|$(REPO_URI)", "Created-By: Packages"]
-    said = subprocess.run(command, capture_output=True, text=True, check=False).stdout
-    found = [line.partition("|")[2] for line in said.splitlines() if line.startswith("Debian|")]
-    return found[0] if found else ARCHIVE
