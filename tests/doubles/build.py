@@ -17,6 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from ciliumlab.errors import LabError
 from tests.doubles import kubectl, oci, packages, programs, repositories
 
 REPOSITORY = Path(__file__).resolve().parents[2]
