@@ -10,7 +10,8 @@ from pyinfra.context import host, state
 
 from ciliumlab.facts.cilium import HOST_DEVICE, Agent, AgentState, HostRoute, PodCidrs
 from ciliumlab.operations.api import Commands, Refused, operation, preparing, read, read_on
-from ciliumlab.operations.steps import Shell, Until
+from ciliumlab.operations.steps import Shell
+from ciliumlab.operations.waits import Until
 from ciliumlab.versions import parsed
 
 # cilium/cilium#41811: these look for such a route with the MTU of the mode that they run in, and so find no

@@ -1,16 +1,13 @@
-"""The commands that operations yield: a shell command, a file written whole, a wait, a refusal."""
+"""The commands that operations yield: a shell command, a file written whole, a refusal."""
 
 from __future__ import annotations
 
 import hashlib
 import posixpath
 import shlex
-import time
 from base64 import b64encode
-from collections.abc import Callable, Collection
 from typing import Any
 
-from pyinfra import logger
 from pyinfra.api.arguments import ConnectorArguments
 from pyinfra.api.command import PyinfraCommand, StringCommand
 from pyinfra.api.exceptions import ConnectError
@@ -20,9 +17,6 @@ from typing_extensions import override
 
 # Seconds after which a host that has stopped answering without a word counts as failed.
 SILENCE = 300
-
-# Seconds between two looks at what is waited for.
-_PAUSE = 2
 
 
 class Shell(StringCommand):
@@ -97,40 +91,6 @@ class Write(Shell):
         ]
         failed = '{ echo "$path could not be written and is as it was" >&2; rm -f "$new"; exit 1; }'
         super().__init__(f"{' && '.join(steps)} || {failed}", _stdin=b64encode(_bytes(text)).decode())
-
-
-class Until(PyinfraCommand):
-    """Wait until nothing is against something any more; after ``seconds`` say what still is, and fail.
-
-    ``against`` reads facts and gives a line for each thing that is against it; ``besides`` gives lines to say
-    when it came to nothing.
-    """
-
-    def __init__(
-        self,
-        what: str,
-        against: Callable[[], Collection[str]],
-        seconds: int,
-        besides: Callable[[], Collection[str]] = lambda: (),
-    ) -> None:
-        super().__init__()
-        self.what, self.against, self.seconds, self.besides = what, against, seconds, besides
-
-    @override
-    def __repr__(self) -> str:
-        return f"Until({self.what}, within {self.seconds} s)"
-
-    @override
-    def execute(self, state: State, host: Host, connector_arguments: ConnectorArguments) -> bool:
-        deadline = time.monotonic() + self.seconds
-        while found := self.against():
-            if time.monotonic() >= deadline:
-                host.log_styled(f"not within {self.seconds} s: {self.what}", fg="red", log_func=logger.error)
-                for line in (*found, *self.besides()):
-                    host.log_styled(line, fg="red", log_func=logger.error)
-                return False
-            time.sleep(_PAUSE)
-        return True
 
 
 class Refusal(PyinfraCommand):

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from ciliumlab.operations import steps
-from ciliumlab.operations.steps import Until
+from ciliumlab.operations import waits
+from ciliumlab.operations.waits import Until
 
 from .harness import Host, context, run
 
@@ -31,7 +31,7 @@ _TUNNEL = {**_AGENT, "routing": "tunnel", "tunnel": "vxlan"}
 
 @pytest.fixture(autouse=True)
 def _without_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(steps, "_PAUSE", 0)
+    monkeypatch.setattr(waits, "_PAUSE", 0)
 
 
 def wait(wanted: dict[str, Any], *answers: dict[str, Any], seconds: int = 60) -> tuple[bool, list[str]]:
