@@ -80,6 +80,9 @@ def _groups():
         "repositories": sources.repositories(settings),
         "release_archives": sources.archives(settings),
         "mirrored_images": sources.images(settings),
+        "charts": sources.charts(settings),
+        "helm_values": planned["helm_values"],
+        "manifests": planned["manifests"],
     }
     state = State(directory(path))
     groups = {}
