@@ -190,13 +190,13 @@ def _devices(value: object) -> list[str]:
 
 
 def _serves(found: Collection[str], wanted: Collection[str]) -> bool:
-    """Whether these are the devices that were asked for: a name, a beginning ("eth+"), or one or the other
-    that shall not be ("!eth0"), as in the agent's --devices.
+    """Whether the devices are some of those that were asked for: a name, a beginning ("eth+"), or one or the
+    other that shall not be ("!eth0"), as in the agent's --devices. Names that a node does not have are none.
     """
     without = [name.removeprefix("!") for name in wanted if name.startswith("!")]
     names = [name for name in wanted if not name.startswith("!")]
     return (
-        all(any(_matches(one, name) for one in found) for name in names)
+        (bool(found) or not wanted)
         and all(not names or any(_matches(one, name) for name in names) for one in found)
         and not any(_matches(one, name) for one in found for name in without)
     )

@@ -75,7 +75,7 @@ def test_an_agent_that_does_not() -> None:
     [
         ("eth1", ["eth1"], True),
         ("eth1", ["eth0", "eth1"], False),
-        ("eth1 eth2", ["eth1"], False),
+        ("eth1 enp2s0", ["enp2s0"], True),
         ("eth+", ["eth1", "eth2"], True),
         (["eth+", "!eth0"], ["eth0", "eth1"], False),
         ("!eth0", ["enp1s0"], True),
