@@ -84,6 +84,6 @@ def test_bgpd_reads_it(tmp_path: Path, shape: str) -> None:
     done = subprocess.run(
         [BGPD, "-C", "-f", str(file), *options], capture_output=True, text=True, check=False
     )
-    # That is said of any graceful restart; a line that it does not know would be said too, and change nothing.
+    # That is said of any graceful restart. Of a line that it does not know it says so too, and goes on.
     said = [line for line in (done.stdout + done.stderr).splitlines() if "reset all peers" not in line]
     assert (done.returncode, said) == (0, []), configuration(path)
