@@ -111,7 +111,7 @@ def test_no_cluster_to_ask(lab: RunningLab) -> None:
     """What is there is not taken away because nobody can be asked."""
     lab.shell(_FIRST, "mv /usr/local/bin/kubectl /usr/local/bin/kubectl.away")
     run = _run(lab)
-    assert (run.status, run.failed) == (1, [_ROUTER]), run.said
+    assert run.status == 1, run.said
     assert "the nodes' pod CIDRs cannot be read" in run.said
     assert "Traceback" not in run.said
     lab.shell(_FIRST, "mv /usr/local/bin/kubectl.away /usr/local/bin/kubectl")
@@ -179,7 +179,7 @@ def test_a_node_that_goes_loses_its_routes(lab: RunningLab) -> None:
     lab.figure("forget a node that has gone", seconds)
     assert _routes(lab, "bgp").get(_SHARED) == {_FIRST, "k8s-w0"}
     run = _run(lab, rollout_timeout=4)
-    assert (run.status, run.failed) == (1, [_ROUTER]), run.said
+    assert run.status == 1, run.said
     assert "k8s-w1 (192.168.10.101): the session is Active" in run.said
     assert "k8s-w0 (" not in run.said
 
