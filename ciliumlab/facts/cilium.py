@@ -93,7 +93,7 @@ class Agent(State[AgentState]):
             # An agent in native mode names the protocol that it does not use.
             tunnel=tunnel if routing == "tunnel" else "",
             kube_proxy_replacement=_at(health, "kube-proxy-replacement", "mode") == "True",
-            devices=_names(_at(running, "Devices")),
+            devices=_devices(health, running),
             masquerading=_masquerading(health),
             l2_announcements=_at(running, "EnableL2Announcements") is True,
             bgp=_true_or_false(_at(running, "EnableBGPControlPlane")),
@@ -131,8 +131,13 @@ def _at(document: Any, *path: str) -> Any:
     return document
 
 
-def _names(value: Any) -> list[str]:
-    return [str(name) for name in value] if isinstance(value, list) else []
+def _devices(health: Any, running: Any) -> list[str]:
+    names = _at(running, "Devices")
+    if names is None:
+        # Beside the configuration, where they are not in it.
+        entries = _at(health, "kube-proxy-replacement", "deviceList")
+        names = [_at(entry, "name") for entry in entries] if isinstance(entries, list) else None
+    return [str(name) for name in names] if isinstance(names, list) else []
 
 
 def _number(value: Any) -> int:
