@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from ciliumlab.errors import LabError
-from tests.doubles import kubectl, oci, packages, programs, repositories
+from tests.doubles import debian, oci, packages, programs, repositories
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 CACHE = Path.home() / ".cache/ciliumlab/doubles"
@@ -75,7 +75,7 @@ def _repositories(root: Path, declared: Data, releases: Sequence[str]) -> Data:
     data = json.loads(json.dumps(declared))
     (root / "keys").mkdir()
     with repositories.Signer("Kubernetes (test double)") as signer, TemporaryDirectory() as large:
-        real = packages.real_kubectl(kubectl.program(CACHE)).build(Path(large))
+        real = packages.real_kubectl(debian.program("kubectl", CACHE)).build(Path(large))
         for minor in sorted({release.rpartition(".")[0] for release in releases}):
             folder = root / f"apt/kubernetes/v{minor}"
             folder.mkdir(parents=True)

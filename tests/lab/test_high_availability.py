@@ -13,10 +13,7 @@ from . import steps
 from .mirror import Mirror
 from .running import RunningLab, running
 
-pytestmark = [
-    pytest.mark.lab,
-    pytest.mark.skip("three control planes: the third one's join still fails at times; see the open issue"),
-]
+pytestmark = pytest.mark.lab
 
 _FIRST, _OTHERS = "k8s-ctr", ("k8s-c2", "k8s-c3")
 _KUBECTL = "kubectl --kubeconfig /etc/kubernetes/admin.conf --request-timeout 5s"

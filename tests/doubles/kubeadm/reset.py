@@ -21,6 +21,8 @@ FILES = [
 ]
 EMPTIED = ["/etc/kubernetes/manifests", "/var/lib/kubelet", "/etc/kubernetes/pki", "/etc/kubernetes/tmp"]
 
+REMOVAL_SECONDS = 120
+
 LEFT = """
 The reset process does not perform cleanup of CNI plugin configuration,
 network filtering rules and kubeconfig files.
@@ -42,12 +44,9 @@ def reset(options: dict[str, object]) -> None:
         address = own["metadata"]["annotations"]["kubeadm.kubernetes.io/etcd.advertise-client-urls"]
         address = address.removeprefix("https://").rpartition(":")[0]
         try:
-            others = [
-                m for m in members.members("127.0.0.1") if f"https://{address}:2380" not in m["peerURLs"]
-            ]
-            if others:
+            if len(members.members(["127.0.0.1"])) > 1:
                 say("[reset] Removing the etcd member of this node from the cluster")
-                members.remove("127.0.0.1", address)
+                members.remove(["127.0.0.1"], address, REMOVAL_SECONDS)
             else:
                 say("[reset] This is the only remaining etcd member in the etcd cluster, skip removing it.")
         except (Failed, OSError) as error:

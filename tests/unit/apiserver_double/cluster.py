@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import socket
 import ssl
 import subprocess
@@ -16,18 +15,10 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import pytest
+from tests.unit.real import program
 
 DOUBLES = Path(__file__).parents[2] / "doubles"
 _START = 30  # seconds for a program to come up
-
-
-def program(name: str) -> str:
-    """Where a program is; skips the test where it is not."""
-    found = shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/lib/kubernetes-double")
-    if not found:
-        pytest.skip(f"{name} is not installed")
-    return found
 
 
 def free_port() -> int:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.doubles import build, kubectl, oci, packages, programs
+from tests.doubles import build, debian, oci, packages, programs
 
 pytestmark = pytest.mark.skipif(
     not (shutil.which("dpkg-deb") and shutil.which("gpg")), reason="dpkg-deb and gpg build the mirror"
@@ -22,10 +22,10 @@ pytestmark = pytest.mark.skipif(
 def mirror(tmp_path_factory):
     """A mirror for which nothing need be fetched, and what a deploy has to be told of it."""
     patch = pytest.MonkeyPatch()
-    patch.setattr(programs, "_helm", lambda cache: None)
+    patch.setattr(programs, "helm", lambda cache: None)
     real = tmp_path_factory.mktemp("kubectl") / "kubectl"
     real.write_text("#!/bin/sh\n")
-    patch.setattr(kubectl, "program", lambda cache: real)
+    patch.setattr(debian, "program", lambda name, cache: real)
     patch.setattr(build, "CACHE", tmp_path_factory.mktemp("cache"))
     root = tmp_path_factory.mktemp("mirror")
     yield root, build.build(root, ("1.33.2", "1.34.0"))
