@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import socket
@@ -34,11 +35,20 @@ class Cache:
         self._deleted: dict[str, float] = {}
         self._lock = threading.Lock()
         self._said = ""
+        self._stopped = threading.Event()
+        self._connection: socket.socket | None = None
         self.synced = False
 
     def start(self) -> Cache:
         threading.Thread(target=self._run, daemon=True).start()
         return self
+
+    def stop(self) -> None:
+        """Watch no longer. What is known stays."""
+        self._stopped.set()
+        if self._connection:
+            with contextlib.suppress(OSError):  # it has ended by itself
+                self._connection.shutdown(socket.SHUT_RDWR)
 
     def all(self) -> list[Object]:
         with self._lock:
@@ -73,18 +83,18 @@ class Cache:
         self._changed.set()
 
     def _run(self) -> None:
-        while True:
+        while not self._stopped.is_set():
             try:
                 api = self._connect()
                 revision = self._list(api)
-                while revision:
+                while revision and not self._stopped.is_set():
                     revision = self._watch(api, revision)
             except (ApiError, Unreachable, OSError, http.client.HTTPException, ValueError) as error:
-                if str(error) != self._said:
+                if str(error) != self._said and not self._stopped.is_set():
                     self._said = str(error)
                     said = f'E "Failed to watch" path="{self._path}" err="{error}"'
                     print(said, file=sys.stderr, flush=True)
-            time.sleep(AGAIN_SECONDS)
+            self._stopped.wait(AGAIN_SECONDS)
 
     def _list(self, api: Api) -> str:
         """Begin with all that exists; the revision that it is of."""
@@ -111,6 +121,7 @@ class Cache:
             headers["Authorization"] = f"Bearer {api.token}"
         try:
             connection.connect()
+            self._connection = connection.sock
             _notice_silence(connection.sock)
             query = f"watch=1&resourceVersion={revision}&timeoutSeconds={WATCH_SECONDS}&{self._query}"
             connection.request("GET", f"{self._path}?{query}", headers=headers)

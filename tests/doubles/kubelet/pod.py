@@ -38,7 +38,7 @@ class Pod:
         self.obj, self.around = obj, around
         self.uid = str(obj["metadata"]["uid"])
         self.of = f"{obj['metadata']['name']}_{obj['metadata']['namespace']}({self.uid})"
-        self.record = Record.read(self.uid)
+        self.record = Record.read(around.name, self.uid)
         self.record.stop_leftovers()
         status = obj.get("status") or {}
         self.started = status.get("startTime") or now()

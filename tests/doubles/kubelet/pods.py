@@ -37,6 +37,7 @@ class Pods:
                 self.round()
             self._changed.wait(TICK_SECONDS)
             self._changed.clear()
+        self._cache.stop()
 
     def round(self) -> None:
         """One look at everything. What fails is said once, and tried again."""
@@ -74,8 +75,8 @@ class Pods:
 
     def _clear_leftovers(self, wanted: set[str]) -> None:
         """What a kubelet before this one left of pods that are gone meanwhile."""
-        for uid in set(recorded()) - wanted - set(self.pods):
-            record = Record.read(uid)
+        for uid in set(recorded(self.around.name)) - wanted - set(self.pods):
+            record = Record.read(self.around.name, uid)
             record.stop_leftovers()
             network.detach(record.netns, record.address)
             record.remove()

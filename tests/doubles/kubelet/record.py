@@ -10,13 +10,14 @@ from dataclasses import dataclass, field
 
 from common.host import at, write
 
-FOLDER = "/run/kubernetes-double/pods"
+FOLDER = "/run/kubernetes-double/pods-of-{}"
 
 
 @dataclass
 class Record:
     """A pod's sandbox, and its processes: each id with the time of its start, which no other process has."""
 
+    node: str
     uid: str
     begun: bool = False
     address: str = ""
@@ -24,18 +25,22 @@ class Record:
     processes: dict[str, tuple[int, str]] = field(default_factory=dict)
 
     @classmethod
-    def read(cls, uid: str) -> Record:
+    def read(cls, node: str, uid: str) -> Record:
         try:
-            return cls(uid, **json.loads(at(f"{FOLDER}/{uid}").read_text()))
+            return cls(node, uid, **json.loads(at(f"{FOLDER.format(node)}/{uid}").read_text()))
         except (OSError, ValueError, TypeError):
-            return cls(uid)
+            return cls(node, uid)
+
+    @property
+    def path(self) -> str:
+        return f"{FOLDER.format(self.node)}/{self.uid}"
 
     def write(self) -> None:
-        kept = {name: value for name, value in vars(self).items() if name != "uid"}
-        write(f"{FOLDER}/{self.uid}", json.dumps(kept))
+        kept = {name: value for name, value in vars(self).items() if name not in ("node", "uid")}
+        write(self.path, json.dumps(kept))
 
     def remove(self) -> None:
-        at(f"{FOLDER}/{self.uid}").unlink(missing_ok=True)
+        at(self.path).unlink(missing_ok=True)
 
     def runs(self, container: str, process: int) -> None:
         self.processes[container] = process, _start_of(process)
@@ -50,9 +55,9 @@ class Record:
         self.processes = {}
 
 
-def recorded() -> list[str]:
-    """The pods of which anything is remembered, by uid."""
-    folder = at(FOLDER)
+def recorded(node: str) -> list[str]:
+    """The pods of a node of which anything is remembered, by uid."""
+    folder = at(FOLDER.format(node))
     if not folder.is_dir():
         return []
     return [path.name for path in folder.iterdir() if not path.name.startswith(".")]

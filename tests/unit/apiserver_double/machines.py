@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -34,6 +35,13 @@ class Machines(ExitStack):
 
     def connect_network(self) -> None:
         (self.root / "etc/cni/net.d/05-test.conflist").write_text("{}")
+
+    def disconnect_network(self) -> None:
+        (self.root / "etc/cni/net.d/05-test.conflist").unlink()
+
+    def forget_memory(self) -> None:
+        """What lies in memory is gone, as after a boot."""
+        shutil.rmtree(self.root / "run")
 
     def control(self) -> None:
         """Start the controllers as programs of their own."""
