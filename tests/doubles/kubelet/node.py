@@ -64,6 +64,7 @@ class Node:
         self.address = flags.get("node-ip") or _default_address()
         # What was installed when this process began is what runs, whatever is installed meanwhile.
         self.version, self.runtime = version("kubelet"), _runtime_version()
+        self.registered = threading.Event()
 
     def keep(self, pods: StaticPods, stopping: threading.Event) -> None:
         """Register once, then post status, lease and mirror pods until told to stop, whatever fails."""
@@ -75,6 +76,7 @@ class Node:
                     # Only who has registered goes on: a node that is deleted later is not made again.
                     beginning = self.identity.api()
                     uid, api = self.register(beginning), beginning
+                    self.registered.set()
                 conditions = self.conditions()
                 seen = {condition["type"]: condition["message"] for condition in conditions}
                 due = time.monotonic() >= beaten + HEARTBEAT_SECONDS

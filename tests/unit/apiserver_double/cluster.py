@@ -134,6 +134,7 @@ class ApiServer:
             f"--client-ca-file={self.certificates.ca}", "--enable-admission-plugins=NodeRestriction",
             "--enable-bootstrap-token-auth=true", *self.etcd.client_flags, f"--secure-port={self.port}",
             "--service-cluster-ip-range=10.96.0.0/16", f"--tls-cert-file={certificate}",
+            f"--service-account-signing-key-file={self.certificates.folder / 'ca.key'}",
             f"--tls-private-key-file={key}", *flags,
         ]  # fmt: skip
         environment = {
