@@ -11,7 +11,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 LIBRARY = "usr/lib/kubernetes-double"
-LIBRARIES = ("apiserver", "common", "controllers", "kubeadm", "kubelet")
+LIBRARIES = ("apiserver", "cilium", "common", "controllers", "kubeadm", "kubelet")
 
 _UNIT = """[Unit]
 Description=kubelet: The Kubernetes Node Agent

@@ -10,6 +10,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.doubles import build, debian, oci, packages, programs
 
@@ -120,6 +121,17 @@ def test_archives_have_the_checksums_that_are_told(mirror) -> None:
                     assert tar.getmember(name).mode == 0o755
 
 
+def test_charts_are_a_repository_of_helm(mirror) -> None:
+    root, data = mirror
+    index = yaml.safe_load((root / "charts/index.yaml").read_text())["entries"]["cilium"]
+    told = data["charts"]["cilium"]["sha256"]
+    assert {entry["version"]: entry["digest"] for entry in index} == told
+    assert {"1.17.9", "1.18.0", "1.18.3", "1.19.0"} <= told.keys()
+    for version, digest in told.items():
+        content = (root / f"charts/cilium-{version}.tgz").read_bytes()
+        assert hashlib.sha256(content).hexdigest() == digest
+
+
 def test_a_double_says_that_it_is_one(mirror, tmp_path) -> None:
     root, data = mirror
     with tarfile.open(root / "archives/cilium-linux-amd64.tar.gz") as tar:
@@ -157,7 +169,7 @@ def test_a_deploy_is_told_all_of_it(mirror) -> None:
     told = build.overrides(data, "http://10.0.2.2:8000")
     assert told[:2] == ["--data", "mirror=http://10.0.2.2:8000"]
     keys = [entry.partition("=")[0] for entry in told[1::2]]
-    assert keys == ["mirror", "apt_repositories", "archives", "images", "image_digests"]
+    assert keys == ["mirror", "apt_repositories", "archives", "charts", "images", "image_digests"]
 
 
 def test_nothing_is_overwritten(mirror) -> None:
