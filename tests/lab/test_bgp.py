@@ -107,6 +107,10 @@ def test_a_route_deleted_by_hand_comes_back(lab: RunningLab) -> None:
     assert _reaches(lab, "k8s-w1", "k8s-w0")
 
 
+def test_states_hold_with_static_routes(lab: RunningLab) -> None:
+    steps.states_hold(lab, "with static routes to pods")
+
+
 def test_no_cluster_to_ask(lab: RunningLab) -> None:
     """What is there is not taken away because nobody can be asked."""
     lab.shell(_FIRST, "mv /usr/local/bin/kubectl /usr/local/bin/kubectl.away")
@@ -154,6 +158,10 @@ def test_from_static_to_bgp(lab: RunningLab) -> None:
     assert _pods_by_bgp(lab) == _all_pods()
     assert _reaches(lab, "k8s-w1", "k8s-w0")
     assert _deploy(lab).changed == {}
+
+
+def test_states_hold_with_bgp(lab: RunningLab) -> None:
+    steps.states_hold(lab, "with routes to pods by BGP")
 
 
 def test_an_address_of_several_nodes_has_several_ways(lab: RunningLab) -> None:
@@ -232,6 +240,10 @@ def test_back_to_none(lab: RunningLab) -> None:
     assert lab.shell(_ROUTER, "systemctl is-enabled frr || true") == "disabled\n"
     assert not _reaches(lab, "k8s-w1", "k8s-w0")
     assert _deploy(lab).changed == {}
+
+
+def test_states_hold_with_none(lab: RunningLab) -> None:
+    steps.states_hold(lab, "without routes to pods")
 
 
 def test_what_frr_left_when_it_was_killed_goes_too(lab: RunningLab) -> None:
