@@ -27,6 +27,8 @@ _Check = Callable[[object], str | None]
 
 _ZONE = re.compile(r"UTC|[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)+")
 _VERSION = re.compile(r"(0|[1-9]\d*)[.](0|[1-9]\d*)[.](0|[1-9]\d*)")
+# A day, so that a mistyped number is told.
+_LONGEST_WAIT = 86400
 _BASE_URL = re.compile(r"https?://[^\s/?#]+(/[^\s/?#]+)*")
 # What goes into a file's name on a host.
 _PLAIN_NAME = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)?")
@@ -66,6 +68,11 @@ def _true_or_false(value: object) -> str | None:
     return None if isinstance(value, bool) else f"must be true or false, not {shown(value)}"
 
 
+def _seconds(value: object) -> str | None:
+    fits = type(value) is int and 1 <= value <= _LONGEST_WAIT
+    return None if fits else f"must be a number of seconds from 1 to {_LONGEST_WAIT}, not {shown(value)}"
+
+
 _version = _matches(_VERSION, "a version such as 1.33.2")
 
 
@@ -79,6 +86,7 @@ class Settings:
     kubernetes_version: str = field(metadata={"check": _version})
     containerd_package: ContainerdPackage = field(metadata={"check": _one_of(get_args(ContainerdPackage))})
     containerd_version: str = field(metadata={"check": _version})
+    apt_lock_timeout: int = field(metadata={"check": _seconds})
     schedule_on_control_plane: bool = field(metadata={"check": _true_or_false})
     mirror: str = field(
         metadata={
