@@ -49,6 +49,7 @@ class TestDefaults:
         assert (defaults.kubernetes_version, defaults.schedule_on_control_plane) == ("1.33.2", True)
         assert (defaults.containerd_package, defaults.containerd_version) == ("containerd.io", "1.7.27")
         assert (defaults.cluster, defaults.mirror) == ("required", "")
+        assert defaults.apt_lock_timeout == 600
         assert (defaults.node, defaults.snapshot, defaults.confirm) == ("", "", "")
         assert set(defaults.apt_repositories) == {"kubernetes", "docker"}
         assert {"helm", "cilium", "hubble", "k9s", "kubectx"} <= set(defaults.archives)
@@ -157,6 +158,13 @@ class TestProblems:
             (
                 "schedule_on_control_plane=yes",
                 "--data schedule_on_control_plane: must be true or false, not yes",
+            ),
+            *(
+                (
+                    f"apt_lock_timeout={value}",
+                    f"--data apt_lock_timeout: must be a number of seconds from 1 to 86400, not {value}",
+                )
+                for value in ("0", "-1", "True", "1.5", "soon", "86401")
             ),
             ("schedule_on_control_plane=1", "--data schedule_on_control_plane: must be true or false, not 1"),
             *(
