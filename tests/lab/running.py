@@ -23,7 +23,7 @@ import yaml
 
 from ciliumlab.machines.container import Containers
 from ciliumlab.state import State
-from ciliumlab.topology import Machine, load
+from ciliumlab.topology import Machine, Node, load
 
 ROOT = Path(__file__).parents[2]
 
@@ -117,6 +117,15 @@ class RunningLab:
     def machines(self) -> dict[str, Machine]:
         return {machine.name: machine for machine in load(self.topology_file).machines}
 
+    @property
+    def first(self) -> str:
+        """The node that the control plane begins with."""
+        return next(
+            name
+            for name, machine in self.machines.items()
+            if isinstance(machine, Node) and machine.role == "control-plane"
+        )
+
     def declare(self, change: Callable[[dict[str, Any]], None]) -> None:
         """Change lab.yaml; a node that it adds gets a free SSH port."""
         declared = yaml.safe_load(self.topology_file.read_text())
@@ -205,6 +214,27 @@ class RunningLab:
     def deploy(self, what: str = "deploy.py", **data: object) -> Deploy:
         """``data`` overrides settings for this run."""
         return self.pyinfra("-y", *self._settings(**data), "inventory/lab.py", what)
+
+    def refused(self, what: str, **data: object) -> subprocess.CompletedProcess[str]:
+        """A run that ends before it has asked any host, and so has no results."""
+        return self._run("pyinfra", "-y", *self._settings(**data), "inventory/lab.py", what)
+
+    def cut(self, name: str, sign: str, what: str, **data: object) -> None:
+        """Kill a deploy's controller as soon as a shell condition holds on a machine."""
+        command = ["pyinfra", "-y", *self._settings(**data), "inventory/lab.py", what]
+        process = subprocess.Popen(
+            [sys.executable, "-m", *command],
+            cwd=ROOT,
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            self.shell(name, f"until {sign}; do [ $((n += 1)) -lt 1000 ] || exit 1; sleep 0.1; done")
+        finally:
+            process.kill()
+            process.wait()
 
     def prove(self) -> None:
         """Run tests/states against the lab."""

@@ -8,6 +8,11 @@ from ciliumlab.topology import Node
 
 from .running import Deploy, RunningLab
 
+# Where faults are put into a host's doubles.
+FAULTS = "/etc/kubernetes-double/faults"
+
+KUBECTL = "kubectl --kubeconfig /etc/kubernetes/admin.conf"
+
 # All that a deploy could change on a host, as lines. Left out: what machines write of their own accord
 # (logs, clocks, timers, the record of who logged in, what a cluster that runs keeps) and what lies in memory.
 _FOOTPRINT = r"""
@@ -132,3 +137,14 @@ def destroy(lab: RunningLab) -> None:
     assert lab.traces() == []
     assert set(lab.status().values()) == {"not made"}
     assert not [path for path in lab.state.root.rglob("*") if path.is_socket() or path.name == "machines"]
+
+
+def kubectl(lab: RunningLab, command: str) -> str:
+    """What kubectl prints on the first node of the control plane."""
+    return lab.shell(lab.first, f"{KUBECTL} {command}")
+
+
+def served(lab: RunningLab) -> None:
+    """Wait until the API server answers again."""
+    ready = f"{KUBECTL} --request-timeout 5s get --raw /readyz"
+    lab.shell(lab.first, f"until {ready}; do [ $((n += 1)) -lt 60 ] || exit 1; sleep 1; done")

@@ -15,12 +15,12 @@ import pytest
 from . import steps
 from .mirror import Mirror
 from .running import RunningLab, running
+from .steps import FAULTS
 
 pytestmark = pytest.mark.lab
 
 _FIRST, _WORKER = "k8s-ctr", "k8s-w1"
 _WORKERS = {_WORKER, "k8s-w0"}
-_FAULTS = "/etc/kubernetes-double/faults"
 _UNDONE = "kubeadm reset --force; rm -rf /var/lib/ciliumlab/kubeadm-started"
 
 
@@ -177,9 +177,9 @@ _DRIFT = {
     "an API server that is not well": Drift(
         "control_plane",
         _FIRST,
-        f"mkdir -p {_FAULTS} && touch {_FAULTS}/apiserver-never-ready",
+        f"mkdir -p {FAULTS} && touch {FAULTS}/apiserver-never-ready",
         refused="was initialised and is not well",
-        undone=f"rm -r {_FAULTS}",
+        undone=f"rm -r {FAULTS}",
     ),
 }
 
@@ -240,11 +240,11 @@ def test_states_hold_after_all_that(lab: RunningLab) -> None:
 
 @contextmanager
 def _fault(lab: RunningLab, name: str, fault: str, value: str) -> Iterator[None]:
-    lab.shell(name, f"mkdir -p {_FAULTS} && echo {value} > {_FAULTS}/{fault}")
+    lab.shell(name, f"mkdir -p {FAULTS} && echo {value} > {FAULTS}/{fault}")
     try:
         yield
     finally:
-        lab.shell(name, f"rm -r {_FAULTS}")
+        lab.shell(name, f"rm -r {FAULTS}")
 
 
 def _converges(lab: RunningLab, changed: set[str], task: str = "deploy.py") -> None:
