@@ -9,7 +9,7 @@ from ciliumlab.errors import Problem
 from ciliumlab.plan import cilium
 from ciliumlab.plan.cilium_chart import Values
 from ciliumlab.plan.cilium_pools import LIST, MASK_SIZE
-from ciliumlab.plan.cilium_wrong import protocol, replaces_kube_proxy, tunnelled
+from ciliumlab.plan.cilium_wrong import replaces_kube_proxy, runs, tunnelled
 from ciliumlab.plan.objects import nodes_on, pool_segments
 from ciliumlab.settings import Settings
 from ciliumlab.topology import Topology
@@ -45,9 +45,8 @@ def _versions(settings: Settings) -> Iterator[Problem]:
 
 
 def _datapath(settings: Settings, values: Values) -> Iterator[Problem]:
-    runs = protocol(values) if tunnelled(values) else "native"
-    if runs != settings.datapath:
-        what = f"the agents would run {runs}, while kernel modules and checks follow datapath"
+    if runs(values) != settings.datapath:
+        what = f"the agents would run {runs(values)}, while kernel modules and checks follow datapath"
         yield Problem(
             "cilium_extra_values: routingMode", f"{what} ({settings.datapath}); set datapath instead"
         )

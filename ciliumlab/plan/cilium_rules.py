@@ -38,8 +38,8 @@ def refused(topology: Topology, settings: Settings, values: dict[str, object]) -
         what = f"{settings.cilium_version}: the keys of this chart are not known; known: {listed(minors())}"
         return [Problem("cilium_version", what)]
     extra = settings.cilium_extra_values
-    told = [*wrong_keys(values, minor), *_kube_proxy(Values(values))]
-    nonsense = {key for key, _ in told}
+    nonsense = {**dict(_kube_proxy(Values(values))), **dict(wrong_keys(values, minor))}
+    told = [*nonsense.items()]
     for keys, what in _broken(topology, Values(values)):
         # The one that somebody wrote, of those that do not go together.
         key = next((key for key in keys if given(extra, key)), keys[0])

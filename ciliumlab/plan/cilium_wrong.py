@@ -36,3 +36,8 @@ def tunnelled(values: Values) -> bool:
 def protocol(values: Values) -> str:
     """What a tunnel is made of, in native mode too, where a feature may ask for one."""
     return values.text("tunnelProtocol", "vxlan")
+
+
+def runs(values: Values) -> str:
+    """The datapath that agents have with these values: native, vxlan or geneve."""
+    return protocol(values) if tunnelled(values) else "native"
