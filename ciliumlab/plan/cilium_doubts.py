@@ -55,7 +55,7 @@ def _datapath(settings: Settings, values: Values) -> Iterator[Problem]:
 def _routes(settings: Settings, values: Values) -> Iterator[Problem]:
     routed = settings.pod_routes
     if routed != "none" and tunnelled(values):
-        what = f"{routed} leads no packet anywhere, as pods of other nodes are reached through the tunnel"
+        what = f"{routed} changes nothing between pods, which reach those of other nodes through the tunnel"
         yield Problem("pod_routes", f"{what}; set it to none, or datapath to native")
     if routed == "bgp" and not values.on("bgpControlPlane.enabled"):
         what = "without it nothing is announced to the router; leave it out"

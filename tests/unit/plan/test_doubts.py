@@ -86,7 +86,7 @@ class TestRefusedNowhere:
         (
             "",
             {"datapath": "vxlan", "pod_routes": "static"},
-            "pod_routes: static leads no packet anywhere, as pods of other nodes are reached through the"
+            "pod_routes: static changes nothing between pods, which reach those of other nodes through the"
             " tunnel; set it to none, or datapath to native",
         ),
         (
@@ -171,7 +171,7 @@ class TestCommand:
         status, output, errors = self.run("datapath=geneve", "pod_routes=static")
         assert status == 0
         assert output.startswith('{"hosts": ')
-        assert errors.startswith("pod_routes: static leads no packet anywhere")
+        assert errors.startswith("pod_routes: static changes nothing between pods, ")
 
     def test_a_refusal_is_all_there_is(self) -> None:
         status, output, errors = self.run('cilium_extra_values={"routingModee": "native", "devices": "eth0"}')
