@@ -99,7 +99,7 @@ def place(pod: Object, nodes: Sequence[Object], pods: Sequence[Object]) -> tuple
             fit.append(name)
     if not fit:
         return "", _message(len(nodes), reasons)
-    owner = (templates.controller(pod) or {}).get("uid", pod["metadata"]["uid"])
+    owner = (templates.controller(pod) or {}).get("uid", "")
     siblings = {
         name: sum((templates.controller(each) or {}).get("uid") == owner for each in there)
         for name, there in on.items()
