@@ -27,6 +27,16 @@ case "${{1:-}}" in
     *) echo "{name}: this is a test double, which only knows its version" >&2; exit 1 ;;
 esac
 """
+# What the library of the doubles answers, on a host that has it.
+_OF_THE_LIBRARY = """#!/bin/sh
+case "${{1:-}}" in
+    version) echo "{name} v{version} (a test double)" ;;
+    *)
+        export PYTHONPATH=/usr/lib/kubernetes-double PYTHONPYCACHEPREFIX=/var/lib/kubernetes-double/pycache
+        exec /usr/bin/python3 -P -m {name}.cli "$@"
+        ;;
+esac
+"""
 _PROMPT = """# A test double of kube-ps1.
 kube_ps1() { printf '(test double)'; }
 """
@@ -68,6 +78,8 @@ def _program(name: str, version: str, architecture: str, cache: Path) -> bytes:
         return _WRAPPER.format(name=name).encode()
     if name.endswith(".sh"):
         return _PROMPT.encode()
+    if name == "cilium":
+        return _OF_THE_LIBRARY.format(name=name, version=version).encode()
     return _DOUBLE.format(name=name, version=version).encode()
 
 

@@ -224,20 +224,11 @@ def ready(whether: bool) -> None:
             path.unlink(missing_ok=True)
 
 
-def stand_by() -> NoReturn:
-    """A container of the preflight chart: it shows that the new image can be had, and waits."""
-    ready(True)
-    while True:
-        time.sleep(3600)
-
-
 def main(arguments: list[str]) -> int:
     if "--version" in arguments:
         print(f"cilium-agent: {DOUBLE}")
         return 0
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    if os.environ.get("POD_NAME", "").startswith("cilium-pre-flight-check"):
-        return stand_by()
     if fault("cilium-agent-crashes") is not None:
         return crash()
     api = retrying("Unable to contact k8s api-server", connect)

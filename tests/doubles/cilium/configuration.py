@@ -65,7 +65,7 @@ class Configuration:
     @property
     def unrouted(self) -> list[str]:
         """The networks to which pods' packets go out as they are, not masqueraded."""
-        return [*self.pools, *([self.native_cidr] if self.native_cidr else [])]
+        return list(dict.fromkeys([*self.pools, *filter(None, [self.native_cidr])]))
 
     def devices(self, present: Iterable[str]) -> list[str]:
         """Of the host's devices those that are Cilium's: by `devices` ("eth+" is a prefix), else all."""

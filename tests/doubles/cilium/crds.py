@@ -5,6 +5,7 @@ Unlike the real ones they say nothing of what a field means; what is no field is
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 Schema = dict[str, Any]
@@ -184,7 +185,7 @@ def definitions() -> list[dict[str, Any]]:
 def _definition(
     kind: str, short: str, versions: str, spec: Schema, status: Schema | None, required: str, columns: Any
 ) -> dict[str, Any]:
-    plural = "ciliumidentities" if kind == "CiliumIdentity" else f"{kind.lower()}s"
+    plural = re.sub("y?$", lambda end: "ies" if end[0] else "s", kind.lower(), count=1)
     schema = obj(required, apiVersion=TEXT, kind=TEXT, metadata={"type": "object"}, spec=spec)
     if status is not None:
         schema["properties"]["status"] = status

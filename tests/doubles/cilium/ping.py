@@ -15,10 +15,10 @@ IP_MTU_DISCOVER, IP_PMTUDISC_DO = 10, 2  # linux/in.h
 def checksum(data: bytes) -> int:
     """RFC 1071."""
     padded = data + b"\0" * (len(data) % 2)
-    total = sum(struct.unpack(f"!{len(padded) // 2}H", padded))
+    total: int = sum(struct.unpack(f"!{len(padded) // 2}H", padded))
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)
-    return ~total & 0xFFFF
+    return 0xFFFF - total
 
 
 def ping(address: str, size: int = 0, seconds: float = 1) -> bool:

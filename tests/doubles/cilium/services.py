@@ -8,9 +8,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from cilium.cluster import log, selects
+from cilium.kernel import NET
 from common.api import Object
 
 FORWARD, BACK = "CILIUM-DOUBLE", "CILIUM-DOUBLE-BACK"
+HOOKS = (
+    ("nat", "PREROUTING", FORWARD),
+    ("nat", "OUTPUT", FORWARD),
+    ("nat", "POSTROUTING", BACK),
+    ("raw", "PREROUTING", FORWARD),
+)
 # A mark of connections from outside, whose answers have to come back this way.
 MARK = "0x4000/0x4000"
 
@@ -93,7 +100,9 @@ def rules(found: Sequence[Frontend], unrouted: Sequence[str], masquerade: bool =
     lines.append(f"-A {BACK} -d 224.0.0.0/4 -j RETURN")
     for network in unrouted if masquerade else ():
         lines.append(f"-A {BACK} -s {network} -j MASQUERADE")
-    return "\n".join([*lines, "COMMIT", ""])
+    # What has gone through cilium_host comes in a second time, with its addresses translated already.
+    once = ["*raw", f":{FORWARD} - [0:0]", f"-A {FORWARD} -i {NET} -j CT --notrack", "COMMIT"]
+    return "\n".join([*lines, "COMMIT", *once, ""])
 
 
 def _forward(frontend: Frontend, unrouted: Sequence[str]) -> Iterator[str]:
@@ -126,12 +135,12 @@ class Forwarding:
         if done.returncode:
             log("warn", "Cannot forward services", error=done.stderr.strip())
             return
-        for chain, own in (("PREROUTING", FORWARD), ("OUTPUT", FORWARD), ("POSTROUTING", BACK)):
-            if not _nat("-C", chain, own):
-                _nat("-I", chain, own)
+        for table, chain, own in HOOKS:
+            if not _iptables(table, "-C", chain, own):
+                _iptables(table, "-I", chain, own)
         self._last = text
 
 
-def _nat(verb: str, chain: str, target: str) -> bool:
-    command = ["iptables", "--wait", "-t", "nat", verb, chain, "-j", target]
+def _iptables(table: str, verb: str, chain: str, target: str) -> bool:
+    command = ["iptables", "--wait", "-t", table, verb, chain, "-j", target]
     return subprocess.run(command, capture_output=True, check=False).returncode == 0

@@ -82,7 +82,7 @@ class Network(ExitStack):
         self.ip("router", "link", "set", f"to-{name}", "up")
         self.ip(name, "link", "set", "eth1", "up")
         self.ip(name, "address", "add", f"{SEGMENTS[segment]}.{host}/24", "dev", "eth1")
-        for network in ("192.168.0.0/16", PODS):
+        for network in ("default", PODS):
             self.ip(name, "route", "add", network, "via", f"{SEGMENTS[segment]}.200", "proto", "static")
         self._relay("connect", ["ip", "netns", "exec", self.namespace(name)])
         (self.short / name).mkdir()

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
 
 from tests.unit.apiserver_double.cluster import Client, Cluster
 
-from .network import NODES, Network, skip_unless_usable, wait
+from .network import NODES, SECONDS, Network, skip_unless_usable, wait
 
 POOL = {"cluster-pool-ipv4-cidr": "172.20.0.0/16", "cluster-pool-ipv4-mask-size": "24"}
 NATIVE = {
@@ -177,3 +180,183 @@ def test_a_release_with_the_bug_leaves_routes_of_the_tunnel(lab: Lab) -> None:
     lab.version = "1.18.3"
     lab.roll_out(NATIVE)
     wait(lambda: not any(line.startswith(share) for line in lab.routes("n1")), "the stale route going", 10)
+
+
+POOL_OBJECT = {
+    "apiVersion": "cilium.io/v2",
+    "kind": "CiliumLoadBalancerIPPool",
+    "metadata": {"name": "lab"},
+    "spec": {"blocks": [{"start": "192.168.10.211", "stop": "192.168.10.215"}]},
+}
+POLICY = {
+    "apiVersion": "cilium.io/v2alpha1",
+    "kind": "CiliumL2AnnouncementPolicy",
+    "metadata": {"name": "net10"},
+    "spec": {
+        "interfaces": ["^eth1$"],
+        "loadBalancerIPs": True,
+        "nodeSelector": {
+            "matchExpressions": [{"key": "kubernetes.io/hostname", "operator": "In", "values": ["n1", "n2"]}]
+        },
+    },
+}
+
+
+def service(name: str, port: int, **annotations: str) -> dict:
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {
+            "name": name, "namespace": "default",
+            "annotations": {f"lbipam.cilium.io/{key.replace('_', '-')}": value
+                            for key, value in annotations.items()},
+        },
+        "spec": {"type": "LoadBalancer", "selector": {"app": "web"},
+                 "ports": [{"port": port, "targetPort": 8080}]},
+    }  # fmt: skip
+
+
+def address(lab: Lab, name: str) -> str:
+    return lab.kubectl("get", "service", name, "-o", "jsonpath={.status.loadBalancer.ingress[0].ip}")
+
+
+def holder(lab: Lab, name: str) -> str:
+    """Who holds a service's lease, "" while nobody does."""
+    lease = f"cilium-l2announce-default-{name}"
+    place = ["-n", "kube-system", "get", "lease", lease, "--ignore-not-found"]
+    return lab.kubectl(*place, "-o", "jsonpath={.spec.holderIdentity}")
+
+
+def neighbor(lab: Lab, found: str) -> str:
+    """The MAC by which the router reaches an address, after having looked for it."""
+    lab.ping("router", found)
+    shown = json.loads(lab.ip("router", "-j", "neighbor", "show", found) or "[]")
+    return str(shown[0].get("lladdr", "")) if shown else ""
+
+
+def mac(lab: Lab, node: str) -> str:
+    return str(json.loads(lab.ip(node, "-j", "link", "show", "eth1"))[0]["address"])
+
+
+def serve(lab: Lab) -> None:
+    """In each pod a server that says which it is; Cilium's view of the pods comes with it."""
+    program = (
+        "import socketserver, sys\n"
+        "class Handler(socketserver.BaseRequestHandler):\n"
+        "    def handle(self): self.request.sendall(sys.argv[1].encode())\n"
+        "socketserver.TCPServer.allow_reuse_address = True\n"
+        "socketserver.TCPServer(('', 8080), Handler).serve_forever()\n"
+    )
+    for number, node in enumerate(NODES, 1):
+        name, container = f"p{number}", {"name": "web", "image": "web"}
+        within = ["ip", "netns", "exec", lab.namespace(name)]
+        process = subprocess.Popen([*within, sys.executable, "-c", program, name])
+        lab.callback(process.wait)
+        lab.callback(process.terminate)
+        lab.apply(
+            {"apiVersion": "v1", "kind": "Pod",
+             "metadata": {"name": name, "namespace": "default", "labels": {"app": "web"}},
+             "spec": {"nodeName": node, "containers": [container]}}
+        )  # fmt: skip
+        ready = {"podIP": pod(lab, node), "conditions": [{"type": "Ready", "status": "True"}]}
+        status = json.dumps({"status": ready})
+        lab.kubectl("patch", "pod", name, "--subresource=status", "--type=merge", f"-p={status}")
+
+
+def asked(lab: Lab, where: str, found: str, port: int, times: int) -> list[str]:
+    """Who answers so many connections to a service, from a namespace."""
+    program = (
+        "import socket, sys\n"
+        f"for _ in range({times}):\n"
+        f"    with socket.create_connection(({found!r}, {port}), 2) as s: print(s.recv(99).decode())\n"
+    )
+    within = ["ip", "netns", "exec", lab.namespace(where), sys.executable, "-c", program]
+    return subprocess.run(within, capture_output=True, text=True, check=False).stdout.split()
+
+
+def test_services_get_addresses_and_one_node_answers(lab: Lab) -> None:
+    lab.roll_out({**VXLAN, "enable-l2-announcements": "true"})
+    lab.apply(POOL_OBJECT, POLICY, service("web", 80), service("more", 80, ips="192.168.10.215"))
+    assert wait(lambda: address(lab, "web"), "an address for web") == "192.168.10.211"
+    assert wait(lambda: address(lab, "more"), "an address for more") == "192.168.10.215"
+    columns = lab.kubectl("get", "ippools", "--no-headers").split()
+    assert columns[:4] == ["lab", "false", "False", "3"]
+    chosen = wait(lambda: holder(lab, "web"), "a lease")
+    assert chosen in ("n1", "n2")
+    wait(lambda: neighbor(lab, "192.168.10.211") == mac(lab, chosen), "the holder answering")
+
+
+def test_services_that_share_an_address_have_one_holder(lab: Lab) -> None:
+    shared = {"ips": "192.168.10.214", "sharing_key": "1234"}
+    lab.apply(service("s1", 80, **shared), service("s2", 8080, **shared), service("s3", 8080, **shared))
+    wait(lambda: holder(lab, "s1") and holder(lab, "s1") == holder(lab, "s2"), "one holder of both")
+    why = "jsonpath={.status.conditions[0].reason}"
+    assert lab.kubectl("get", "service", "s3", "-o", why) == "already_allocated_incompatible_service"
+    lab.kubectl("delete", "service", "s1", "s2", "s3")
+    wait(lambda: not holder(lab, "s1"), "the lease going")
+    assert not neighbor(lab, "192.168.10.214")
+
+
+def test_connections_are_spread_over_the_pods(lab: Lab) -> None:
+    if not shutil.which("iptables-restore"):
+        pytest.skip("iptables is not installed")
+    serve(lab)
+    inside = lab.kubectl("get", "service", "web", "-o", "jsonpath={.spec.clusterIP}")
+    wait(lambda: len(asked(lab, "n1", inside, 80, 1)) == 1, "the service answering")
+    for where, found in (
+        ("n1", inside),
+        ("p1", inside),
+        ("n3", "192.168.10.211"),
+        ("router", "192.168.10.211"),
+    ):
+        answers = asked(lab, where, found, 80, 60)
+        assert len(answers) == 60, f"{where} to {found}"
+        assert all(answers.count(name) >= 8 for name in ("p1", "p2", "p3")), answers
+
+
+def test_another_node_answers_when_the_holder_goes(lab: Lab) -> None:
+    before = wait(lambda: holder(lab, "web"), "a lease")
+    after = {"n1": "n2", "n2": "n1"}[before]
+    lab.processes.pop(f"cilium-{before}").kill()
+    lab.ip(before, "link", "set", "eth1", "down")
+    try:
+        wait(lambda: holder(lab, "web") == after, f"{after} holding the lease")
+        wait(lambda: neighbor(lab, "192.168.10.211") == mac(lab, after), f"{after} answering")
+    finally:
+        lab.ip(before, "link", "set", "eth1", "up")
+        segment = "192.168.10.200"
+        for network in ("default", "172.20.0.0/16"):
+            lab.ip(before, "route", "replace", network, "via", segment, "proto", "static")
+
+
+def test_an_agent_that_is_switched_off_answers_no_more(lab: Lab) -> None:
+    lab.roll_out(VXLAN)
+    for node in NODES:
+        assert lab.ip(node, "route", "show", "table", "local", "proto", "196") == ""
+
+
+def test_a_configuration_that_is_fatal_ends_the_agent(lab: Lab) -> None:
+    lab.roll_out({**VXLAN, "auto-direct-node-routes": "true"}, wanted=False)
+    for node in NODES:
+        assert lab.processes[f"cilium-{node}"].wait(SECONDS) == 1
+        assert "cannot be used with tunneling" in lab.log(f"cilium-{node}")
+
+
+@pytest.mark.parametrize(
+    ("name", "status"), [("cilium-agent-crashes", 1), ("cilium-agent-never-ready", None)]
+)
+def test_faults(lab: Lab, name: str, status: int | None) -> None:
+    fault = lab.short / "n2/etc/kubernetes-double/faults" / name
+    fault.parent.mkdir(parents=True, exist_ok=True)
+    fault.touch()
+    lab.roll_out(VXLAN, wanted=False)
+    wait(lambda: "this fault was injected" in lab.log("cilium-n2"), "the fault")
+    wait(lambda: lab.ready("n1", "cilium-n1"), "the others being ready")
+    if status:
+        assert lab.processes["cilium-n2"].wait(SECONDS) == status
+        fault.unlink()
+        return
+    assert not lab.ready("n2", "cilium-n2")
+    assert lab.ask("n2", "/v1/healthz")["cilium"]["state"] == "Failure"
+    fault.unlink()
+    wait(lambda: lab.ready("n2", "cilium-n2"), "being ready once the fault is gone")
