@@ -1,38 +1,71 @@
-"""Cilium's agents: that they run what was declared, and what they leave behind."""
+"""Cilium: that its next minor version can come, that agents run what was declared, and what they leave."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from contextlib import suppress
-from typing import Any, TypedDict
 
 from pyinfra.context import host, state
 
 from ciliumlab.facts.cilium import HOST_DEVICE, Agent, AgentState, HostRoute, PodCidrs
+from ciliumlab.facts.helm import Release, ReleaseState
+from ciliumlab.operations import helm
 from ciliumlab.operations.api import Commands, Refused, operation, preparing, read, read_on
+from ciliumlab.operations.cilium_agent import Values, against, mode_of, wanted_by
 from ciliumlab.operations.steps import Shell
 from ciliumlab.operations.waits import Until
+from ciliumlab.sources import Pinned
 from ciliumlab.versions import parsed
 
 # cilium/cilium#41811: these look for such a route with the MTU of the mode that they run in, and so find no
 # route that was made in the other one. #41819 mends it.
 _LEAVING_ROUTES = ((1, 18, 0), (1, 18, 2))
 
-Values = Mapping[str, Any]
+_PREFLIGHT = "cilium-preflight"
 
 
-class Wanted(TypedDict):
-    """What an agent runs with these values: as facts.cilium.AgentState. An empty ``version``, and empty
-    ``devices``, are any.
+@operation
+def preflighted(release: str, namespace: str, chart: Pinned, values: Values, timeout: int = 600) -> Commands:
     """
+    Before another minor version of Cilium, have its preflight checks passed on all nodes, and gone again.
 
-    version: str
-    mode: str
-    kube_proxy_replacement: bool
-    masquerading: str
-    l2_announcements: bool
-    bgp: bool
-    devices: list[str]
+    + release: of Cilium, as it is
+    + namespace: where it is
+    + chart: that it shall be of, see `ciliumlab.sources.Pinned`
+    + values: that it shall have; the checks need k8sServiceHost and k8sServicePort of them
+    + timeout: seconds in which the checks must have passed
+
+    They fetch the new images on every node and look whether policies are still valid
+    (docs.cilium.io/en/v1.18/operations/upgrade, "Running pre-flight check"). A minor version that is not the
+    next one, or is an older one, refuses: between others no upgrade is tested.
+    """
+    found = read(Release, release=release, namespace=namespace)
+    if found["trouble"] and not preparing():
+        why = next((line for line in found["trouble"] if line.startswith("Error")), found["trouble"][0])
+        raise Refused(f"Helm cannot tell what {release} is ({why.strip()}); nothing was changed")
+    is_now, shall_be = _deployed(found), chart["version"]
+    if is_now and parsed(is_now)[:2] != parsed(shall_be)[:2]:
+        _next(is_now, shall_be)
+        yield from helm.release._inner(
+            release=_PREFLIGHT,
+            namespace=namespace,
+            chart=chart,
+            values={
+                "preflight": {"enabled": True},
+                "agent": False,
+                "operator": {"enabled": False},
+                **{key: values[key] for key in ("k8sServiceHost", "k8sServicePort") if key in values},
+            },
+            timeout=timeout,
+        )
+        yield from helm.absent._inner(release=_PREFLIGHT, namespace=namespace, timeout=timeout)
+    elif is_now and read(Release, release=_PREFLIGHT, namespace=namespace)["revisions"]:
+        # What a run left that was cut, or that failed and was given up.
+        yield from helm.absent._inner(release=_PREFLIGHT, namespace=namespace, timeout=timeout)
+    else:
+        host.noop(
+            f"from {is_now} to {shall_be} the minor version stays" if is_now else "Cilium is not there yet"
+        )
 
 
 @operation
@@ -42,24 +75,27 @@ def running(values: Values, nodes: Collection[str] = (), version: str = "", time
 
     + values: of the release, complete; what they leave out is the chart's default
     + nodes: names of all nodes, to tell which of them runs what when this one runs something else
-    + version: of Cilium, "1.18.0"; any by default
+    + version: of Cilium, "1.18.0"; any by default, and where the values name an image of their own
     + timeout: seconds in which the agent must have come to it
 
     Not what it was told counts, but what it runs: an agent that was not restarted runs what it did before,
     and nodes in mixed modes drop each other's packets (cilium/cilium#9680).
     """
-    wanted = _wanted(values, version)
-    found = read(Agent)
-    against = list(_against(found, wanted))
-    if not against:
+    wanted = wanted_by(values, version)
+
+    def differing() -> list[str]:
+        return list(against(host.name, read(Agent), wanted))
+
+    found = differing()
+    if not found:
         host.noop(f"the agent runs {wanted['mode']}, and all else as declared")
         return
     if preparing() and state.config.DIFF:
-        for line in against:
+        for line in found:
             host.log(f"Will be waited for: {line}")
     yield Until(
         f"the agent on {host.name} runs what is declared",
-        lambda: list(_against(read(Agent), wanted)),
+        differing,
         seconds=timeout,
         besides=lambda: list(_mixed(nodes)),
     )
@@ -83,7 +119,7 @@ def without_stale_routes(node: str, through: str) -> Commands:
         host.noop("to be seen once the agent runs")
         return
     if not _leaves_routes(found):
-        host.noop(f"an agent {found['version']} that runs {_mode(found)} leaves none")
+        host.noop(f"an agent {found['version']} that runs {mode_of(found)} leaves none")
         return
     stale = list(_stale(found, node, through))
     for route in stale:
@@ -91,6 +127,26 @@ def without_stale_routes(node: str, through: str) -> Commands:
         yield Shell(f"ip -4 route delete {route['to']}{via} dev {HOST_DEVICE}")
     if not stale:
         host.noop(f"no route of {HOST_DEVICE} leads to pods of other nodes")
+
+
+def _deployed(found: ReleaseState) -> str | None:
+    """The version that runs: of the revision that was deployed last, and not of one that failed."""
+    whole = [one["chart"] for one in found["revisions"] if one["status"] in ("deployed", "superseded")]
+    return whole[-1].partition("-")[2] if whole else None
+
+
+def _next(is_now: str, shall_be: str) -> None:
+    """Refuses a version that is no next one."""
+    (major, minor), wanted = parsed(is_now)[:2], parsed(shall_be)[:2]
+    if wanted < (major, minor):
+        raise Refused(
+            f"Cilium {is_now} runs, and {shall_be} is older: there is no way back; nothing was changed"
+        )
+    if wanted != (major, minor + 1):
+        raise Refused(
+            f"Cilium {is_now} runs, and {shall_be} skips a minor version: upgrade to the newest"
+            f" {major}.{minor + 1} first (--data cilium_version=…); nothing was changed"
+        )
 
 
 def _leaves_routes(found: AgentState) -> bool:
@@ -110,97 +166,13 @@ def _stale(found: AgentState, node: str, through: str) -> Iterator[HostRoute]:
     yield from (route for route in found["routes"] if route["to"] in others)
 
 
-def _wanted(values: Values, version: str) -> Wanted:
-    """What the agent makes of the chart's values and their defaults, values.yaml of the chart 1.18.0."""
-    mode = _at(values, "routingMode") or "tunnel"
-    tunnel = _at(values, "tunnelProtocol") or "vxlan"
-    masquerades = _at(values, "enableIPv4Masquerade")
-    by_bpf = _true(_at(values, "bpf", "masquerade"))
-    return Wanted(
-        version=version,
-        mode="native" if mode == "native" else f"{mode} ({tunnel})",
-        kube_proxy_replacement=_true(_at(values, "kubeProxyReplacement")),
-        masquerading="off"
-        if masquerades is not None and not _true(masquerades)
-        else ("bpf" if by_bpf else "iptables"),
-        l2_announcements=_true(_at(values, "l2announcements", "enabled")),
-        bgp=_true(_at(values, "bgpControlPlane", "enabled")),
-        devices=_devices(_at(values, "devices")),
-    )
-
-
-def _against(found: AgentState, wanted: Wanted) -> Iterator[str]:
-    """In what the agent differs, a line each."""
-    if found["trouble"]:
-        yield f"the agent on {host.name} does not answer: {found['trouble']}"
-        return
-    if found["state"] != "Ok":
-        yield f"the agent on {host.name} is not well: {found['state']} {found['message']}".rstrip()
-    pairs: dict[str, tuple[str | bool | None, str | bool]] = {
-        "version": (found["version"], wanted["version"] or found["version"]),
-        "routing mode": (_mode(found), wanted["mode"]),
-        "kube-proxy replacement": (found["kube_proxy_replacement"], wanted["kube_proxy_replacement"]),
-        "masquerading": (found["masquerading"], wanted["masquerading"]),
-        "L2 announcements": (found["l2_announcements"], wanted["l2_announcements"]),
-        "BGP control plane": (found["bgp"], wanted["bgp"]),
-    }
-    for what, (runs, wants) in pairs.items():
-        if runs is not None and runs != wants:
-            yield f"the agent on {host.name} runs with {what} {_word(runs)}, and {_word(wants)} is wanted"
-    if not _serves(found["devices"], wanted["devices"]):
-        runs, wants = (" ".join(names) or "none" for names in (found["devices"], wanted["devices"]))
-        yield f"the agent on {host.name} runs with devices {runs}, and {wants} is wanted"
-
-
 def _mixed(nodes: Collection[str]) -> Iterator[str]:
     """That nodes run different modes, if so. One that cannot be asked runs none."""
     modes = {}
     for name in nodes:
         with suppress(Refused):
-            if mode := _mode(read_on(name, Agent)):
+            if mode := mode_of(read_on(name, Agent)):
                 modes[name] = mode
     if len({*modes.values()}) > 1:
         each = ", ".join(f"{name} {mode}" for name, mode in modes.items())
         yield f"nodes in mixed modes drop each other's packets: {each}"
-
-
-def _mode(found: AgentState) -> str:
-    return f"tunnel ({found['tunnel']})" if found["routing"] == "tunnel" else found["routing"]
-
-
-def _word(value: str | bool) -> str:
-    return ("on" if value else "off") if isinstance(value, bool) else value or "unknown"
-
-
-def _at(values: Any, *path: str) -> Any:
-    for key in path:
-        values = values.get(key) if isinstance(values, Mapping) else None
-    return values
-
-
-def _true(value: object) -> bool:
-    """Whether a value is true; the chart takes true and "true" for the same."""
-    return str(value).lower() == "true"
-
-
-def _devices(value: object) -> list[str]:
-    if isinstance(value, str):
-        return value.replace(",", " ").split()
-    return [str(name) for name in value] if isinstance(value, list | tuple) else []
-
-
-def _serves(found: Collection[str], wanted: Collection[str]) -> bool:
-    """Whether the devices are some of those that were asked for: a name, a beginning ("eth+"), or one or the
-    other that shall not be ("!eth0"), as in the agent's --devices. Names that a node does not have are none.
-    """
-    without = [name.removeprefix("!") for name in wanted if name.startswith("!")]
-    names = [name for name in wanted if not name.startswith("!")]
-    return (
-        (bool(found) or not wanted)
-        and all(not names or any(_matches(one, name) for name in names) for one in found)
-        and not any(_matches(one, name) for one in found for name in without)
-    )
-
-
-def _matches(device: str, pattern: str) -> bool:
-    return device.startswith(pattern[:-1]) if pattern.endswith("+") else device == pattern

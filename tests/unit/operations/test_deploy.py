@@ -93,6 +93,14 @@ def test_each_stage_runs_alone(stage: str) -> None:
     assert changes
 
 
+def test_cilium_is_rolled_out_once_and_seen_everywhere() -> None:
+    assert planned("tasks/cilium.py", "--data", "datapath=vxlan") == {
+        "The kernel modules of the datapath are loaded": NODES,
+        "Cilium is rolled out": ["@fake/k8s-ctr"],
+        "Every agent runs what is declared": NODES,
+    }
+
+
 @pytest.mark.parametrize(
     ("setting", "changes"),
     [
