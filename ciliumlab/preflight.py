@@ -25,8 +25,8 @@ _MEMORY = 1700
 _FREE_SHARE = 0.15
 _FREE = 1024
 
-# Seconds by which a host's clock may differ from the controller's.
-_CLOCK = 5.0
+# By which a host's clock may differ from the controller's.
+CLOCK_SECONDS = 5.0
 
 # What a server says that is there: also one that answers HEAD with 405, or a registry that wants a login.
 _THERE = (401, 405)
@@ -185,7 +185,7 @@ def _disk(found: Findings, node: bool) -> Iterator[Problem]:
 def _clock(found: Findings, asked: float, answered: float) -> Iterator[Problem]:
     """However long the answer took, the host began it after the question and ended it before the answer."""
     ahead, behind = found["clock"]["ended"] - answered, asked - found["clock"]["began"]
-    if max(ahead, behind) > _CLOCK:
+    if max(ahead, behind) > CLOCK_SECONDS:
         way = f"{ahead:.0f} s ahead of" if ahead > behind else f"{behind:.0f} s behind"
         what = f"is {way} the controller's; set both right, as by `timedatectl set-ntp true`"
         yield Problem("clock", what)

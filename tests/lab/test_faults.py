@@ -4,6 +4,7 @@ cause, and the next one converges, or says why it must not.
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 import pytest
 
 from . import steps
+from .locks import LOCKED, held
 from .mirror import Mirror
 from .running import RunningLab, running
 from .steps import FAULTS
@@ -200,6 +202,33 @@ def test_drift(lab: RunningLab, title: str) -> None:
     assert set(run.changed) <= {drift.host}
     assert drift.refused or set(run.changed) == {drift.host}
     steps.nothing_changes(lab, f"run {task} after drift", task)
+
+
+# While another package manager is at work ---------------------------------------------------------
+
+
+@pytest.mark.parametrize("title", LOCKED)
+def test_another_package_manager_is_at_work(lab: RunningLab, title: str) -> None:
+    """It is waited for, and told when that takes too long."""
+    locked = LOCKED[title]
+    task = f"tasks/{locked.task}.py"
+    lab.shell(_WORKER, locked.undone)
+    with held(lab, _WORKER, locked.lock):
+        run = lab.deploy(task, apt_lock_timeout=3)
+    assert (run.status, run.failed) == (1, [_WORKER]), run.said
+    assert re.search(rf"\[{_WORKER}\].*{locked.said.format(lock=locked.lock)}", run.said), run.said
+    assert "Traceback" not in run.said
+
+    # It ends once it has been seen to be waited for, for a while.
+    waits = f"pgrep -f '{locked.mended_by}'"
+    end = f"until {waits}; do sleep 0.1; done; sleep 5; {waits} && systemctl stop holder.service"
+    with held(lab, _WORKER, locked.lock), ThreadPoolExecutor() as pool:
+        ending = pool.submit(lab.shell, _WORKER, end)
+        run = lab.deploy(task)
+        ending.result()
+    assert run.status == 0, run.said
+    assert set(run.changed) == {_WORKER}
+    steps.nothing_changes(lab, f"run {task} after it had to wait", task)
 
 
 # What it comes from -------------------------------------------------------------------------------

@@ -114,8 +114,9 @@ class Collector:
 
     def _disown(self, resource: Resource, obj: Object, uid: str) -> None:
         def disowned(live: Object) -> Object:
-            owners = live["metadata"].get("ownerReferences") or []
-            live["metadata"]["ownerReferences"] = [each for each in owners if each.get("uid") != uid]
+            owners = live["metadata"].pop("ownerReferences", None) or []
+            if others := [each for each in owners if each.get("uid") != uid]:
+                live["metadata"]["ownerReferences"] = others
             return live
 
         request = Request("PUT", "", {}, {"user-agent": "kube-apiserver"}, user=_SYSTEM)

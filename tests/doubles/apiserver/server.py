@@ -212,8 +212,6 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(code)
         self.send_header("Content-Type", content_type)
         self.send_header("Content-Length", str(len(content)))
-        if code == 429:
-            self.send_header("Retry-After", "1")
         self.end_headers()
         self.wfile.write(content)
 
