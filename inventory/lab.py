@@ -81,9 +81,9 @@ def _groups():
         "repositories": sources.repositories(settings),
         "release_archives": sources.archives(settings),
         "mirrored_images": sources.images(settings),
-        "charts": sources.charts(settings),
+        "helm_charts": sources.charts(settings),
         "helm_values": planned["helm_values"],
-        "manifests": planned["manifests"],
+        "kubernetes_objects": planned["manifests"],
         "pod_routing": pod_routing(topology, settings),
     }
     state = State(directory(path))
