@@ -80,9 +80,11 @@ def _groups():
         "repositories": sources.repositories(settings),
         "release_archives": sources.archives(settings),
         "mirrored_images": sources.images(settings),
-        "charts": sources.charts(settings),
+        # Not under the settings' own names: what `--data` says of these would take the place of it.
+        "helm_charts": sources.charts(settings),
+        "pinned_manifests": sources.manifests(settings),
         "helm_values": planned["helm_values"],
-        "manifests": planned["manifests"],
+        "objects": planned["manifests"],
     }
     state = State(directory(path))
     groups = {}
