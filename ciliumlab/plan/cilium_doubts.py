@@ -29,6 +29,7 @@ def doubts(topology: Topology, settings: Settings) -> list[Problem]:
     values = Values(cilium.values(topology, settings))
     return [
         *_versions(settings),
+        *_parts(values),
         *_datapath(settings, values),
         *_routes(settings, values),
         *_pods(topology, values),
@@ -42,6 +43,16 @@ def _versions(settings: Settings) -> Iterator[Problem]:
     if not first <= parsed(settings.kubernetes_version)[1] <= last:
         what = f"{settings.kubernetes_version}: Cilium {settings.cilium_version} is tested with Kubernetes"
         yield Problem("kubernetes_version", f"{what} 1.{first} to 1.{last}; it may work nevertheless")
+
+
+def _parts(values: Values) -> Iterator[Problem]:
+    """What a release is made of, in a deploy that waits for all of it."""
+    for key, what in (("agent", "agents"), ("operator.enabled", "operator")):
+        if not values.on(key, True):
+            yield Problem(f"cilium_extra_values: {key}", f"without the {what} nothing works; leave it out")
+    if values.on("preflight.enabled"):
+        what = "is for a release of its own, before an upgrade; leave it out"
+        yield Problem("cilium_extra_values: preflight.enabled", what)
 
 
 def _datapath(settings: Settings, values: Values) -> Iterator[Problem]:

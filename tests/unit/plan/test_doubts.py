@@ -149,6 +149,21 @@ class TestRefusedNowhere:
         ),
         (
             "",
+            {"cilium_extra_values": {"agent": False}},
+            f"{EXTRA}agent: without the agents nothing works; leave it out",
+        ),
+        (
+            "",
+            {"cilium_extra_values": {"operator": {"enabled": False}}},
+            f"{EXTRA}operator.enabled: without the operator nothing works; leave it out",
+        ),
+        (
+            "",
+            {"cilium_extra_values": {"preflight": {"enabled": True}}},
+            f"{EXTRA}preflight.enabled: is for a release of its own, before an upgrade; leave it out",
+        ),
+        (
+            "",
             {"kubernetes_version": "1.34.1"},
             "kubernetes_version: 1.34.1: Cilium 1.18.0 is tested with Kubernetes 1.30 to 1.33; it may"
             " work nevertheless",
