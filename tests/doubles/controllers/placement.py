@@ -86,9 +86,9 @@ def _requirement(values: dict[str, str], asked: Object) -> bool:
     found, wanted = values.get(asked["key"]), list(asked.get("values") or [])
     operator = asked["operator"]
     if operator == "In":
-        return found in wanted
+        return bool(found in wanted)
     if operator == "NotIn":
-        return found not in wanted
+        return bool(found not in wanted)
     if operator in ("Exists", "DoesNotExist"):
         return (found is not None) == (operator == "Exists")
     try:
