@@ -48,7 +48,7 @@ def test_addresses_go_round_and_leave_out_what_is_taken() -> None:
         found.append(addresses.free(api, "n", {"10.0.0.3"}))
         addresses.given()
     assert found == ["10.0.0.2", "10.0.0.4", "10.0.0.5", "10.0.0.6", "10.0.0.2", "10.0.0.4"]
-    with pytest.raises(network.NotReady, match="no address of .* is left"):
+    with pytest.raises(network.NotReady, match=r"no address of .* is left"):
         addresses.free(api, "n", {f"10.0.0.{last}" for last in range(8)})
 
 
