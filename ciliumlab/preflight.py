@@ -31,6 +31,12 @@ CLOCK_SECONDS = 5.0
 # What a server says that is there: also one that answers HEAD with 405, or a registry that wants a login.
 _THERE = (401, 405)
 
+# What an add-on comes from, by its setting: a host's data, and the name there.
+_ADDONS = {
+    "local_path_provisioner": ("pinned_manifests", "local-path-provisioner"),
+    "metrics_server": ("helm_charts", "metrics-server"),
+}
+
 Part = Literal["runtime", "cluster"]
 
 # An address with the placeholders of ciliumlab.sources, or one by architecture ("amd64", "arm64").
@@ -109,6 +115,8 @@ def needed(data: Mapping[str, Any], groups: Sequence[str]) -> dict[Part, list[So
     if "control_plane" in groups:
         for archive in data["release_archives"].values():
             cluster.append({arch: archive[arch]["url"] for arch in sources.ARCHITECTURES})
+        cluster.append(data["helm_charts"]["cilium"]["url"])
+        cluster += [data[kind][name]["url"] for switch, (kind, name) in _ADDONS.items() if data[switch]]
     runtime = [repositories["docker"]["key"]] if data["containerd_package"] == "containerd.io" else []
     return {"runtime": runtime, "cluster": cluster}
 
