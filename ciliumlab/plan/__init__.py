@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from ciliumlab.errors import DeclarationError
-from ciliumlab.plan.cilium import values
-from ciliumlab.plan.cilium_doubts import doubts
-from ciliumlab.plan.cilium_rules import refused
+from ciliumlab.plan.cilium import doubts, refused, values
 from ciliumlab.plan.hosts import hosts
 from ciliumlab.plan.kubeadm import kubeadm
 from ciliumlab.plan.manifests import manifests

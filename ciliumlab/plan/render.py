@@ -7,8 +7,8 @@ from typing import Any
 
 import yaml
 
-from ciliumlab.plan.cilium_chart import Values
-from ciliumlab.plan.cilium_wrong import runs
+from ciliumlab.plan.cilium.chart import Values
+from ciliumlab.plan.cilium.wrong import runs
 from ciliumlab.plan.types import Host, Plan
 
 

@@ -1,4 +1,4 @@
-"""Makes ciliumlab/plan/cilium_keys.py: ``python -m tests.unit.plan.chart_keys CHART.tgz…``, published charts,
+"""Makes ciliumlab/plan/cilium/keys.py: ``python -m tests.unit.plan.chart_keys CHART.tgz…``, published charts,
 one or more for each minor that the library is to know: a patch release adds keys, and takes none away.
 
 A key is one that values.yaml sets, or offers in a comment of its documentation, or that a template reads. Its
@@ -18,7 +18,7 @@ from typing import Any
 
 import yaml
 
-TARGET = Path(__file__).parents[3] / "ciliumlab" / "plan" / "cilium_keys.py"
+TARGET = Path(__file__).parents[3] / "ciliumlab" / "plan" / "cilium" / "keys.py"
 
 # What templates hand on to Kubernetes, whose fields these are.
 HANDED_ON = {

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ciliumlab.plan.cilium_chart import minors, wrong_keys
-from ciliumlab.plan.cilium_keys import KEYS
+from ciliumlab.plan.cilium.chart import minors, wrong_keys
+from ciliumlab.plan.cilium.keys import KEYS
 
 from . import chart_keys
 from .lab import chart, facts, flat, plan

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 import yaml
 
-from ciliumlab.plan.cilium import values
-from ciliumlab.plan.cilium_rules import refused
+from ciliumlab.plan.cilium.computed import values
+from ciliumlab.plan.cilium.rules import refused
 from tests.doubles.build import CACHE
 
 from .lab import chart, plan, settings, topology

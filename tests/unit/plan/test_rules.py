@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from ciliumlab.errors import DeclarationError
 from ciliumlab.plan import build, doubts, render
-from ciliumlab.plan.cilium import values
-from ciliumlab.plan.cilium_rules import refused
+from ciliumlab.plan.cilium.computed import values
+from ciliumlab.plan.cilium.rules import refused
 
 from .lab import plan, settings, topology
 

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from ciliumlab.plan import build
-from ciliumlab.plan.cilium import computed, merged, needed_qps, values
+from ciliumlab.plan.cilium.computed import computed, merged, needed_qps, values
 from ciliumlab.topology import load
 
 from .lab import SHAPES, flat, plan, settings, topology

@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-from ciliumlab.plan.cilium_chart import Values
-from ciliumlab.plan.cilium_wrong import Wrong, ipv4_network
+from ciliumlab.plan.cilium.chart import Values
+from ciliumlab.plan.cilium.wrong import Wrong, ipv4_network
 from ciliumlab.topology import Topology
 from ciliumlab.topology.claims import NAT, Span, overlaps
 from ciliumlab.wording import shown

@@ -11,10 +11,10 @@ import re
 from collections.abc import Iterator
 
 from ciliumlab.errors import Problem
-from ciliumlab.plan.cilium_agent import agent
-from ciliumlab.plan.cilium_chart import Values, given, minors, wrong_keys
-from ciliumlab.plan.cilium_pools import pools
-from ciliumlab.plan.cilium_wrong import Wrong
+from ciliumlab.plan.cilium.agent import agent
+from ciliumlab.plan.cilium.chart import Values, given, minors, wrong_keys
+from ciliumlab.plan.cilium.pools import pools
+from ciliumlab.plan.cilium.wrong import Wrong
 from ciliumlab.settings import Settings
 from ciliumlab.topology import Topology
 from ciliumlab.wording import listed, shown

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from netaddr import AddrFormatError, IPNetwork
 
-from ciliumlab.plan.cilium_chart import Values
+from ciliumlab.plan.cilium.chart import Values
 
 Wrong = Iterator[tuple[tuple[str, ...], str]]
 """The keys that do not go together, the one to blame first, with what is wrong and how to mend it."""

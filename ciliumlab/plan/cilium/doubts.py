@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator
 
 from ciliumlab.errors import Problem
-from ciliumlab.plan import cilium
-from ciliumlab.plan.cilium_chart import Values
-from ciliumlab.plan.cilium_pools import LIST, MASK_SIZE
-from ciliumlab.plan.cilium_wrong import replaces_kube_proxy, runs, tunnelled
+from ciliumlab.plan.cilium import computed
+from ciliumlab.plan.cilium.chart import Values
+from ciliumlab.plan.cilium.pools import LIST, MASK_SIZE
+from ciliumlab.plan.cilium.wrong import replaces_kube_proxy, runs, tunnelled
 from ciliumlab.plan.objects import nodes_on, pool_segments
 from ciliumlab.settings import Settings
 from ciliumlab.topology import Topology
@@ -26,7 +26,7 @@ _SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600}
 
 def doubts(topology: Topology, settings: Settings) -> list[Problem]:
     """What a person should know about these settings, a line each; none of it stops a deploy."""
-    values = Values(cilium.values(topology, settings))
+    values = Values(computed.values(topology, settings))
     return [
         *_versions(settings),
         *_parts(values),
@@ -126,9 +126,9 @@ def _announcements(topology: Topology, values: Values) -> Iterator[Problem]:
     if retry >= deadline:
         what = "is not shorter than leaseRenewDeadline, and the agent shortens it; give a shorter one"
         yield Problem(f"{where}.leaseRetryPeriod", what)
-    services = cilium.announced(topology)
-    qps = values.get("k8sClientRateLimit.qps", cilium.BASE_QPS)
-    needed = cilium.needed_qps(services, deadline) - cilium.BASE_QPS if deadline > 0 else 0
+    services = computed.announced(topology)
+    qps = values.get("k8sClientRateLimit.qps", computed.BASE_QPS)
+    needed = computed.needed_qps(services, deadline) - computed.BASE_QPS if deadline > 0 else 0
     if isinstance(qps, int | float) and qps < needed:
         what = f"{qps} requests a second are too few to renew {services} leases, which takes {needed}"
         yield Problem("cilium_extra_values: k8sClientRateLimit.qps", f"{what}; leave it out, or raise it")

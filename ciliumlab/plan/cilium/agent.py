@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ciliumlab.plan.cilium_chart import Values
-from ciliumlab.plan.cilium_wrong import Wrong, ipv4_network, protocol, replaces_kube_proxy, tunnelled
+from ciliumlab.plan.cilium.chart import Values
+from ciliumlab.plan.cilium.wrong import Wrong, ipv4_network, protocol, replaces_kube_proxy, tunnelled
 from ciliumlab.topology import Topology
 from ciliumlab.topology.names import NAT_INTERFACE
 from ciliumlab.wording import listed, shown

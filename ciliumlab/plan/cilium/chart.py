@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
 
-from ciliumlab.plan.cilium_keys import KEYS, MINORS
+from ciliumlab.plan.cilium.keys import KEYS, MINORS
 from ciliumlab.wording import closest, listed, shown
 
 _TYPES: dict[str, tuple[type, ...]] = {
