@@ -6,6 +6,7 @@ The defaults are the values in group_data/all.py, and written nowhere else.
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -14,11 +15,12 @@ from types import ModuleType
 from typing import Any, Literal, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
-from ciliumlab import sources_check, versions
+from ciliumlab import sources, sources_check, versions
 from ciliumlab.errors import DeclarationError, Problem
 from ciliumlab.wording import closest, instead, listed, shown
 
 Datapath = Literal["native", "vxlan", "geneve"]
+PodRoutes = Literal["none", "static", "bgp"]
 Cluster = Literal["required", "auto"]
 ContainerdPackage = Literal["containerd.io", "containerd"]
 
@@ -28,6 +30,13 @@ _Check = Callable[[object], str | None]
 _ZONE = re.compile(r"UTC|[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)+")
 _VERSION = re.compile(r"(0|[1-9]\d*)[.](0|[1-9]\d*)[.](0|[1-9]\d*)")
 _BASE_URL = re.compile(r"https?://[^\s/?#]+(/[^\s/?#]+)*")
+# Cilium's chart has no value that lies deeper than eight mappings.
+_DEEPEST = 20
+# A day, so that a mistyped number is told.
+_LONGEST_WAIT = 86400
+# RFC 7300: the last number is reserved, and the last of 16 bits; RFC 6793: 23456 stands for all wider ones.
+_LAST_ASN = 4294967294
+_RESERVED_ASNS = (23456, 65535)
 # What goes into a file's name on a host.
 _PLAIN_NAME = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)?")
 
@@ -66,7 +75,43 @@ def _true_or_false(value: object) -> str | None:
     return None if isinstance(value, bool) else f"must be true or false, not {shown(value)}"
 
 
+def _plain(value: object, depth: int = 0) -> bool:
+    """Whether a value is what JSON and YAML can both carry, and no deeper than anything real."""
+    if depth > _DEEPEST:
+        return False
+    if isinstance(value, dict):
+        return all(isinstance(key, str) and _plain(item, depth + 1) for key, item in value.items())
+    if isinstance(value, list | tuple):
+        return all(_plain(item, depth + 1) for item in value)
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return value is None or isinstance(value, str | int)
+
+
+def _values(value: object) -> str | None:
+    fits = isinstance(value, dict) and _plain(value)
+    return None if fits else f"must be a mapping of plain values such as {{'MTU': 1400}}, not {shown(value)}"
+
+
+def _seconds(value: object) -> str | None:
+    fits = type(value) is int and 1 <= value <= _LONGEST_WAIT
+    return None if fits else f"must be a number of seconds from 1 to {_LONGEST_WAIT}, not {shown(value)}"
+
+
+def _asns(value: object) -> str | None:
+    if not isinstance(value, dict) or set(value) != {"router", "nodes"}:
+        return f"must be a mapping with router and nodes, not {shown(value)}"
+    for name, asn in value.items():
+        if type(asn) is not int or not 1 <= asn <= _LAST_ASN or asn in _RESERVED_ASNS:
+            what = f"must be an autonomous system's number from 1 to {_LAST_ASN} that is not reserved"
+            return f"{name}: {what}, not {shown(asn)}"
+    if value["router"] == value["nodes"]:
+        return f"router and nodes must be two autonomous systems, not both {value['router']}"
+    return None
+
+
 _version = _matches(_VERSION, "a version such as 1.33.2")
+_cilium_version = _matches(_VERSION, "a version such as 1.18.0")
 
 
 @dataclass(frozen=True)
@@ -75,6 +120,18 @@ class Settings:
 
     timezone: str = field(metadata={"check": _time_zone})
     datapath: Datapath = field(metadata={"check": _one_of(get_args(Datapath))})
+    pod_routes: PodRoutes = field(metadata={"check": _one_of(get_args(PodRoutes))})
+    bgp_asns: dict[str, int] = field(metadata={"check": _asns})
+    bgp_load_balancer_ips: bool = field(metadata={"check": _true_or_false})
+    l2_announcements: bool = field(metadata={"check": _true_or_false})
+    cilium_version: str = field(metadata={"check": _cilium_version})
+    cilium_extra_values: dict[str, Any] = field(metadata={"check": _values})
+    workloads: bool = field(metadata={"check": _true_or_false})
+    hubble_ui: bool = field(metadata={"check": _true_or_false})
+    local_path_provisioner: bool = field(metadata={"check": _true_or_false})
+    monitoring: bool = field(metadata={"check": _true_or_false})
+    metrics_server: bool = field(metadata={"check": _true_or_false})
+    rollout_timeout: int = field(metadata={"check": _seconds})
     cluster: Cluster = field(metadata={"check": _one_of(get_args(Cluster))})
     kubernetes_version: str = field(metadata={"check": _version})
     containerd_package: ContainerdPackage = field(metadata={"check": _one_of(get_args(ContainerdPackage))})
@@ -92,6 +149,7 @@ class Settings:
     charts: dict[str, Any] = field(metadata={"check": sources_check.pinned})
     manifests: dict[str, Any] = field(metadata={"check": sources_check.pinned})
     images: list[str] = field(metadata={"check": sources_check.images})
+    workload_images: dict[str, str] = field(metadata={"check": sources_check.workload_images})
     image_digests: dict[str, str] = field(metadata={"check": sources_check.image_digests})
     node: str = field(metadata={"check": _matches(_PLAIN_NAME, "the name of a node, or empty")})
     snapshot: str = field(metadata={"check": _matches(_PLAIN_NAME, "the name of a snapshot, or empty")})
@@ -150,7 +208,7 @@ class Settings:
         if problems:
             raise DeclarationError(problems)
         settings = cls(**{setting.name: values[setting.name] for setting in fields(cls)})
-        if unfit := versions.unfit(settings):
+        if unfit := [*versions.unfit(settings), *sources.unpublished(settings)]:
             raise DeclarationError(Problem(place(problem.where), problem.what) for problem in unfit)
         return settings
 

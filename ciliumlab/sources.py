@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from typing import Any, NotRequired, Protocol, TypedDict
 from urllib.parse import unquote, urlsplit
 
+from ciliumlab.errors import Problem
+
 ARCHITECTURES = ("amd64", "arm64")
 
 # What a mirror can hold.
@@ -56,7 +58,7 @@ class Archive(TypedDict):
 
 
 class Pinned(Download):
-    """A file of one version: a chart or a manifest."""
+    """A file of one version: a chart or a manifest. In the settings, ``sha256`` may be one by version."""
 
     version: str
 
@@ -81,6 +83,8 @@ class Sources(Protocol):
     @property
     def containerd_version(self) -> str: ...
     @property
+    def cilium_version(self) -> str: ...
+    @property
     def apt_repositories(self) -> Mapping[str, Any]: ...
     @property
     def archives(self) -> Mapping[str, Any]: ...
@@ -90,6 +94,10 @@ class Sources(Protocol):
     def manifests(self) -> Mapping[str, Any]: ...
     @property
     def images(self) -> list[str]: ...
+    @property
+    def workloads(self) -> bool: ...
+    @property
+    def workload_images(self) -> Mapping[str, str]: ...
     @property
     def image_digests(self) -> Mapping[str, str]: ...
 
@@ -137,18 +145,36 @@ def manifests(settings: Sources) -> dict[str, Pinned]:
 
 
 def images(settings: Sources) -> list[Image]:
-    """The images that a mirror holds; without one none, since a host's runtime then pulls them itself."""
+    """The images that hosts take from a mirror; without one none, since a host's runtime then pulls them
+    itself.
+    """
+    left_out = () if settings.workloads else settings.workload_images.values()
     return [
         Image(name=name, digest=digest, url=f"{settings.mirror}/{image_file(name)}")
         for name, digest in image_names(settings).items()
-        if settings.mirror
+        if settings.mirror and name not in left_out
     ]
 
 
 def image_names(settings: Sources) -> dict[str, str]:
-    """All images with their published digests ("" where none is)."""
-    names = [filled(name, **_versions(settings)) for name in settings.images]
+    """All images that a mirror holds, with their published digests ("" where none is)."""
+    declared = [*settings.images, *settings.workload_images.values()]
+    names = [filled(name, **_versions(settings)) for name in declared]
     return {name: settings.image_digests.get(name, "") for name in names}
+
+
+def unpublished(settings: Sources) -> list[Problem]:
+    """Charts and manifests in a version that no digest is known of; ``where`` is the setting to change."""
+    problems = []
+    for setting, declared in (("charts", settings.charts), ("manifests", settings.manifests)):
+        for name, entry in declared.items():
+            version = filled(entry["version"], **_versions(settings))
+            digests = entry["sha256"]
+            if isinstance(digests, Mapping) and version not in digests:
+                chosen = re.fullmatch(r"{(\w+_version)}", entry["version"])
+                what = f"no published digest of {name} {version} is in {setting}; known: {', '.join(digests)}"
+                problems.append(Problem(chosen[1] if chosen else setting, what))
+    return problems
 
 
 # A mirror's layout, docs/mirror.md. Each is a path below its base URL.
@@ -198,6 +224,7 @@ def _versions(settings: Sources) -> dict[str, str]:
         "kubernetes_version": settings.kubernetes_version,
         "minor": settings.kubernetes_version.rpartition(".")[0],
         "containerd_version": settings.containerd_version,
+        "cilium_version": settings.cilium_version,
     }
 
 
@@ -213,7 +240,10 @@ def _filled_all(value: Any, **values: str) -> Any:
 def _pinned(settings: Sources, declared: Mapping[str, Any], path: Any) -> dict[str, Pinned]:
     found = {}
     for name, entry in declared.items():
-        pinned: dict[str, Any] = _filled_all(entry, **_versions(settings) | {"version": entry["version"]})
+        version = filled(entry["version"], **_versions(settings))
+        pinned: dict[str, Any] = _filled_all(entry, **_versions(settings) | {"version": version})
+        if isinstance(entry["sha256"], Mapping):
+            pinned["sha256"] = entry["sha256"][version]
         if settings.mirror:
             pinned["url"] = f"{settings.mirror}/{path(name, pinned['version'])}"
         found[name] = Pinned(**pinned)  # type: ignore[typeddict-item]

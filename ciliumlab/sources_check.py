@@ -16,7 +16,8 @@ from ciliumlab.wording import instead, shown
 _Wrong = Iterator[tuple[tuple[str, ...], str]]
 _Check = Callable[[object], _Wrong]
 
-_PLACEHOLDERS = "version|kubernetes_version|containerd_version|minor|distribution|codename|arch"
+_VERSIONS = "version|kubernetes_version|containerd_version|cilium_version|minor"
+_PLACEHOLDERS = f"{_VERSIONS}|distribution|codename|arch"
 _SIGNS = rf"(?:[^\s{{}}]|{{(?:{_PLACEHOLDERS})}})+"
 _IMAGE = rf"[a-z0-9.-]+(?::\d+)?(?:/[a-z0-9._-]+)+:(?=[\w{{]){_SIGNS}"
 
@@ -83,12 +84,10 @@ def _below(key: str, wrong: _Wrong) -> _Wrong:
 # What becomes part of a file's name, on hosts and in a mirror.
 _name = _text(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?", "a name of lower-case letters, digits, dots and hyphens")
 _url = _text(rf"https?://(?![/?#]){_SIGNS}", "a URL, with no placeholder that is not known")
-_version = _text(rf"[\w{{]{_SIGNS}|\w", "a version")
+_version = _text(rf"(?=[\w{{]){_SIGNS}", "a version")
 _image = _text(_IMAGE, "an image with registry and tag, such as registry.k8s.io/pause:3.10")
-_download = {
-    "url": _url,
-    "sha256": _text("[0-9a-f]{64}", "the 64 hex digits (lower case) of a published SHA-256"),
-}
+_sha256 = _text("[0-9a-f]{64}", "the 64 hex digits (lower case) of a published SHA-256")
+_download = {"url": _url, "sha256": _sha256}
 _repository = _mapping(
     {
         "url": _url,
@@ -106,6 +105,13 @@ _programs = _by(
 _archive = _mapping(
     {"version": _version, "programs": _programs, **dict.fromkeys(ARCHITECTURES, _mapping(_download))}
 )
+
+
+_sha256_by_version = _by(_version, _sha256)
+
+
+def _sha256_or_by_version(value: object) -> _Wrong:
+    yield from (_sha256_by_version if isinstance(value, dict) else _sha256)(value)
 
 
 def _archives(value: object) -> _Wrong:
@@ -139,11 +145,14 @@ apt_repositories = _told(_by(_name, _repository))
 archives = _told(_archives)
 """What is wrong with a mapping of names to `sources.Archive`."""
 
-pinned = _told(_by(_name, _mapping({"version": _version, **_download})))
+pinned = _told(_by(_name, _mapping({"version": _version, "url": _url, "sha256": _sha256_or_by_version})))
 """What is wrong with a mapping of names to `sources.Pinned`: charts, manifests."""
 
 images = _told(_list(_image))
 """What is wrong with a list of images."""
+
+workload_images = _told(_mapping({"whoami": _image, "netshoot": _image}))
+"""What is wrong with the images of the example workloads."""
 
 image_digests = _told(_by(_image, _text("sha256:[0-9a-f]{64}", "sha256: and 64 hex digits")))
 """What is wrong with a mapping of images to digests."""

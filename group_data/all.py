@@ -13,6 +13,36 @@ timezone = "Asia/Seoul"
 # "geneve". It decides the kernel modules of the nodes.
 datapath = "native"
 
+# How nodes reach the pods of other segments in native mode: not at all ("none", as in the reference lab), by
+# routes that a deploy puts on the router ("static"), or by routes that nodes announce to it ("bgp").
+pod_routes = "none"
+
+# With pod_routes = "bgp": the autonomous systems, and whether LoadBalancer addresses are announced too.
+bgp_asns = {"router": 65000, "nodes": 65001}
+bgp_load_balancer_ips = False
+
+# Whether nodes answer ARP for LoadBalancer addresses, so that their segment reaches them.
+l2_announcements = False
+
+# Cilium's version, one of those whose digest stands in `charts` below.
+cilium_version = "1.18.0"
+
+# Values for Cilium's chart, merged into the computed ones and judged with them: {"MTU": 1400}.
+cilium_extra_values = {}
+
+# The example workloads: webpod, curl-pod, netshoot-web and netshoot-web2.
+workloads = False
+
+# What comes on top: Hubble's web page on node port 30003, a default storage class, Prometheus and Grafana on
+# node ports 30001 and 30002, and metrics-server.
+hubble_ui = True
+local_path_provisioner = False
+monitoring = False
+metrics_server = False
+
+# How long pods that were changed may take to become ready, in seconds.
+rollout_timeout = 600
+
 # Whether a deploy whose sources cannot be reached fails ("required"), or leaves the cluster out and says so
 # ("auto").
 cluster = "required"
@@ -39,7 +69,8 @@ confirm = ""
 
 # Where things come from. Each is checked against what stands here before it is used; where a checksum was
 # read is said beside it, and a program without a published one is not here. Placeholders: {version},
-# {kubernetes_version}, {containerd_version}, {minor} (of Kubernetes), {distribution}, {codename}, {arch}.
+# {kubernetes_version}, {containerd_version}, {cilium_version}, {minor} (of Kubernetes), {distribution},
+# {codename}, {arch}.
 # How a mirror takes the place of all of them: docs/mirror.md.
 
 # Fingerprints: Kubernetes' as gpg shows its Release.key in kubernetes/kubernetes#128609; Docker's as in its
@@ -170,11 +201,27 @@ archives = {
 }
 
 charts = {
-    # cilium/charts at 009b5e95, index.yaml.
+    # One digest for each version that may be chosen: cilium/charts at 009b5e95, index.yaml.
     "cilium": {
-        "version": "1.18.0",
+        "version": "{cilium_version}",
         "url": "https://helm.cilium.io/cilium-{version}.tgz",
-        "sha256": "7f9557f24b944ab06a0a661a1be236eedf0966341deb6ecd326209d6ab116a85",
+        "sha256": {
+            "1.17.9": "025a18e9003b423856f3a51b43cb6616aa8481482396983e94e1d8fa10d72a22",
+            "1.18.0": "7f9557f24b944ab06a0a661a1be236eedf0966341deb6ecd326209d6ab116a85",
+            "1.18.1": "36aa882be2a35ac69f708f6e62e1e1f975ff48c561ce079d35ad35718284af22",
+            "1.18.2": "39b62a72f0892dd16548bd08ee97d5db2e975f7c1f57155578a144186e22992f",
+            "1.18.3": "ab93b9f4bb186374f87850b154f634568ec9baab4ada0d4077ecb2a710e83067",
+            "1.18.4": "c361ca567b319af64b82736ab4c5927a201b1f5dbae4e909c7aeaabce0571299",
+            "1.18.5": "7eaf545fe0b152da6c33f93621e4c965ec04bdee37003b5da35041e9680f3244",
+            "1.18.6": "fb2af7f257395f5f9e5c2144febabf2b49b883f222345247ba107e36edb8794b",
+            "1.18.7": "f0cce3eedd24cee6c4f7e4b261e702828455bd51c7efa4c89dcda2959795641a",
+            "1.18.8": "cf5683a56b6d11f43e01ffe5d0bc5d69f6ac9bbe50cac45cf21eec3e1597afde",
+            "1.18.9": "7a05af4d6cf7803072b7c48940f078efe66eeffcf14bb7e270a15c16c951fc9d",
+            "1.18.10": "4d0754637fa6fd43878da4f611431fd796b9a9ced6152a34c30ca7b84451173d",
+            "1.18.11": "85ea267d7fb4a7f95fe0775ebad3919658905fb78627541a55e96478c33a8473",
+            "1.18.12": "5923f9d9fcb11bc4692ad52353cc791b935d96e09ba0c535c5a8b88ea8a37572",
+            "1.19.6": "21c43cf53841f9ab0375047d95aa4c64051ea52bbd2c679416e6408f5f1c9179",
+        },
     },
     # kubernetes-sigs/metrics-server, branch gh-pages at c6db65ff, index.yaml.
     "metrics-server": {
@@ -196,7 +243,8 @@ manifests = {
 }
 
 # Container images that a mirror holds: kubeadm's of Kubernetes 1.33, and those of Cilium's chart. Another
-# minor has another CoreDNS, pause and etcd: `kubeadm config images list` names them.
+# minor has another CoreDNS, pause and etcd: `kubeadm config images list` names them; another Cilium has
+# another Envoy, and from time to time another Hubble UI: envoy.image and hubble.ui in its values.yaml.
 # Those of metrics-server and local-path-provisioner are not here: no published digest of them was found.
 images = [
     "registry.k8s.io/kube-apiserver:v{kubernetes_version}",
@@ -205,17 +253,24 @@ images = [
     "registry.k8s.io/coredns/coredns:v1.12.0",
     "registry.k8s.io/pause:3.10",
     "registry.k8s.io/etcd:3.5.21-0",
-    "quay.io/cilium/cilium:v1.18.0",
-    "quay.io/cilium/operator-generic:v1.18.0",
+    "quay.io/cilium/cilium:v{cilium_version}",
+    "quay.io/cilium/operator-generic:v{cilium_version}",
     "quay.io/cilium/cilium-envoy:v1.34.4-1753677767-266d5a01d1d55bd1d60148f991b98dac0390d363",
-    "quay.io/cilium/hubble-relay:v1.18.0",
+    "quay.io/cilium/hubble-relay:v{cilium_version}",
     "quay.io/cilium/hubble-ui:v0.13.2",
     "quay.io/cilium/hubble-ui-backend:v0.13.2",
 ]
 
+# The images of the example workloads. A mirror holds them too.
+workload_images = {
+    "whoami": "docker.io/traefik/whoami:v1.11.0",
+    "netshoot": "docker.io/nicolaka/netshoot:v0.13",
+}
+
 # What an image must be, where that was published; one that is not here is taken as its registry gives it.
 # Kubernetes': status.images of the nodes of a published kubeadm cluster, kubelet v1.33.2; Cilium's:
-# values.yaml of the chart above.
+# values.yaml of the chart above, of 1.18.0. The workloads': no publisher's own list was found; many public
+# repositories pin these tags to these digests, independently of one another.
 image_digests = {
     "registry.k8s.io/kube-apiserver:v1.33.2": (
         "sha256:e8ae58675899e946fabe38425f2b3bfd33120b7930d05b5898de97c81a7f6137"
@@ -250,5 +305,11 @@ image_digests = {
     ),
     "quay.io/cilium/hubble-ui-backend:v0.13.2": (
         "sha256:a034b7e98e6ea796ed26df8f4e71f83fc16465a19d166eff67a03b822c0bfa15"
+    ),
+    "docker.io/traefik/whoami:v1.11.0": (
+        "sha256:200689790a0a0ea48ca45992e0450bc26ccab5307375b41c84dfc4f2475937ab"
+    ),
+    "docker.io/nicolaka/netshoot:v0.13": (
+        "sha256:a20c2531bf35436ed3766cd6cfe89d352b050ccc4d7005ce6400adf97503da1b"
     ),
 }

@@ -13,6 +13,7 @@ import click
 from ciliumlab import plan, sources
 from ciliumlab.errors import DeclarationError, LabError, Problem
 from ciliumlab.plan.kubeadm import api_servers, control_plane, endpoint
+from ciliumlab.plan.pod_routes import pod_routing
 from ciliumlab.settings import Settings
 from ciliumlab.state import State, directory
 from ciliumlab.topology import load
@@ -80,6 +81,10 @@ def _groups():
         "repositories": sources.repositories(settings),
         "release_archives": sources.archives(settings),
         "mirrored_images": sources.images(settings),
+        "charts": sources.charts(settings),
+        "helm_values": planned["helm_values"],
+        "manifests": planned["manifests"],
+        "pod_routing": pod_routing(topology, settings),
     }
     state = State(directory(path))
     groups = {}

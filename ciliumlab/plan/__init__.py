@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from ciliumlab.plan.cilium import values
 from ciliumlab.plan.hosts import hosts
 from ciliumlab.plan.kubeadm import kubeadm
+from ciliumlab.plan.manifests import manifests
 from ciliumlab.plan.network import etc_hosts
 from ciliumlab.plan.render import render
 from ciliumlab.plan.types import Plan
@@ -23,6 +25,6 @@ def build(topology: Topology, settings: Settings) -> Plan:
         "hosts": hosts(topology, settings),
         "etc_hosts": etc_hosts(topology),
         "kubeadm": kubeadm(topology, settings),
-        "helm_values": {},
-        "manifests": [],
+        "helm_values": values(topology, settings),
+        "manifests": manifests(topology, settings),
     }

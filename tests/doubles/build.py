@@ -49,7 +49,7 @@ def build(root: Path, releases: Sequence[str] = RELEASES) -> Data:
     data = {
         "apt_repositories": _repositories(root, settings["apt_repositories"], releases),
         "archives": _archives(root, settings["archives"]),
-        **_images(root, settings["images"], releases),
+        **_images(root, settings, releases),
     }
     _note(root)
     return data
@@ -111,12 +111,15 @@ def _archives(root: Path, declared: Data) -> Data:
     return dict(data)
 
 
-def _images(root: Path, declared: Sequence[str], releases: Sequence[str]) -> Data:
+def _images(root: Path, settings: Data, releases: Sequence[str]) -> Data:
+    declared = [*settings["images"], *NEWER]
     references = {
-        name.format(kubernetes_version=release): None for release in releases for name in [*declared, *NEWER]
+        name.format(kubernetes_version=release, cilium_version=settings["cilium_version"]): None
+        for release in releases
+        for name in [*declared, *settings["workload_images"].values()]
     }
     digests = {name: oci.write(root / f"images/{re.sub('[/:]', '_', name)}.tar", name) for name in references}
-    return {"images": [*declared, *NEWER], "image_digests": digests}
+    return {"images": declared, "image_digests": digests}
 
 
 def _note(root: Path) -> None:

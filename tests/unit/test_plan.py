@@ -53,8 +53,8 @@ class TestReferenceLab:
         assert list(reference) == ["hosts", "etc_hosts", "kubeadm", "helm_values", "manifests"]
         assert list(reference["hosts"]) == ["k8s-ctr", "k8s-w1", "k8s-w0", "router"]
         assert list(reference["kubeadm"]["join"]) == ["k8s-w1", "k8s-w0"]
-        assert reference["helm_values"] == {}
-        assert reference["manifests"] == []
+        assert reference["helm_values"]["routingMode"] == "native"
+        assert [made["kind"] for made in reference["manifests"]] == ["CiliumLoadBalancerIPPool"]
 
     def test_control_plane(self, reference: Plan) -> None:
         assert reference["hosts"]["k8s-ctr"] == {

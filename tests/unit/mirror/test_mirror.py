@@ -145,6 +145,7 @@ def world(tmp_path: Path, keys: list[Key], debs: Debs) -> Iterator[World]:
             }
         },
         images=[name],
+        workload_images={},
         image_digests={name: digest},
     )
     yield World(upstream, key, settings, tmp_path / "mirror")

@@ -29,7 +29,10 @@ ROOT = Path(__file__).parents[3]
 
 @dataclass
 class Host:
-    """Stands in for pyinfra's: ``facts`` by class name, None for one that cannot be read."""
+    """Stands in for pyinfra's: ``facts`` by class name, None for one that cannot be read.
+
+    "Release(cilium)" is the fact of one release of Helm's, where an operation asks for several.
+    """
 
     facts: dict[str, Any]
     name: str = "k8s-w1"
@@ -40,7 +43,8 @@ class Host:
     def get_fact(self, fact: type, **arguments: Any) -> Any:
         assert self.facts is not None
         self.asked.append(fact.__name__)
-        return self.facts[fact.__name__]
+        of_release = f"{fact.__name__}({arguments.get('release')})"
+        return self.facts[of_release if of_release in self.facts else fact.__name__]
 
     def connect(self, **how: Any) -> None:
         if self.facts is None:

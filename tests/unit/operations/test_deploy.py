@@ -93,6 +93,31 @@ def test_each_stage_runs_alone(stage: str) -> None:
     assert changes
 
 
+def test_cilium_is_rolled_out_once_and_seen_everywhere() -> None:
+    assert planned("tasks/cilium.py", "--data", "datapath=vxlan") == {
+        "The kernel modules of the datapath are loaded": NODES,
+        "Cilium is rolled out": ["@fake/k8s-ctr"],
+        "Every agent runs what is declared": NODES,
+    }
+
+
+@pytest.mark.parametrize(
+    ("setting", "changes"),
+    [
+        ("none", []),
+        # What is to be routed is only known once there is a cluster.
+        ("static", []),
+        (
+            "bgp",
+            ["FRR is installed", "FRR listens to what nodes announce", "Every node has announced its pods"],
+        ),
+    ],
+)
+def test_only_the_router_gets_routes_to_pods(setting: str, changes: list[str]) -> None:
+    planned_changes = planned("tasks/pod_routes.py", "--data", f"pod_routes={setting}")
+    assert planned_changes == {name: ["@fake/router"] for name in changes}
+
+
 # Docker's repository cannot be had, so that what a scripted host cannot answer to is left out.
 UNREACHABLE = """answers["MemTotal"] = [
     line.replace("|200|https://download.docker.com", "|000|https://download.docker.com")
