@@ -13,6 +13,7 @@ import click
 from ciliumlab import plan, sources
 from ciliumlab.errors import DeclarationError, LabError, Problem
 from ciliumlab.plan.kubeadm import api_servers, control_plane, endpoint
+from ciliumlab.plan.pod_routes import pod_routing
 from ciliumlab.settings import Settings
 from ciliumlab.state import State, directory
 from ciliumlab.topology import load
@@ -83,6 +84,7 @@ def _groups():
         "charts": sources.charts(settings),
         "helm_values": planned["helm_values"],
         "manifests": planned["manifests"],
+        "pod_routing": pod_routing(topology, settings),
     }
     state = State(directory(path))
     groups = {}

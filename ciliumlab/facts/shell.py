@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from base64 import b64decode
 from collections.abc import Iterable
-from typing import Generic, TypedDict, TypeVar
+from typing import ClassVar, Generic, TypedDict, TypeVar
 
 from pyinfra.api.exceptions import FactProcessError
 from pyinfra.api.facts import FactBase
@@ -27,8 +27,10 @@ class State(FactBase[T | None], Generic[T]):
     """A fact that asks several questions in one command: `command` uses `sections`, `parse` reads them.
 
     Output that cannot be understood fails the host with one line, as an unreadable fact; it never
-    ends the run with a traceback.
+    ends the run with a traceback. What is ``confidential`` is printed at no verbosity.
     """
+
+    confidential: ClassVar[bool] = False
 
     def parse(self, found: Sections) -> T:
         raise NotImplementedError

@@ -85,7 +85,7 @@ def read_on(name: str, fact: type[FactBase[T | None]], **arguments: Any) -> T:
 def _read(host: Host, fact: type[FactBase[T | None]], arguments: dict[str, Any]) -> T:
     try:
         # pyinfra's own _timeout does not cover a connection on which no command can be started.
-        with gevent.Timeout(SILENCE, _Silent):
+        with gevent.Timeout(SILENCE, _Silent), _unprinted(host, getattr(fact, "confidential", False)):
             value = host.get_fact(fact, **arguments)
     except (EOFError, _Silent) as error:
         # paramiko says EOFError of a connection that has ended; pyinfra does not expect it.
@@ -94,6 +94,23 @@ def _read(host: Host, fact: type[FactBase[T | None]], arguments: dict[str, Any])
     if value is None:
         raise Refused(f"{fact.__name__} could not be read for the reason above; nothing was changed")
     return value
+
+
+@contextmanager
+def _unprinted(host: Host, confidential: bool) -> Iterator[None]:
+    """What is confidential is not printed: with -vvv pyinfra prints all that a fact reads."""
+
+    def run(*arguments: Any, **named: Any) -> Any:
+        return type(host).run_shell_command(host, *arguments, **{**named, "print_output": False})
+
+    if not confidential:
+        yield
+        return
+    vars(host)["run_shell_command"] = run
+    try:
+        yield
+    finally:
+        del vars(host)["run_shell_command"]
 
 
 def preparing() -> bool:
@@ -108,7 +125,13 @@ def show_difference(path: str, text: str) -> None:
     if not state.config.DIFF:
         return
     there = read(Texts, paths=[path]).get(path)
-    host.log(f"{'Will modify' if there else 'Will create'} {path}")
-    old = there["text"] if there else ""
+    show_change(f"{'Will modify' if there else 'Will create'} {path}", there["text"] if there else "", text)
+
+
+def show_change(title: str, old: str, text: str) -> None:
+    """With ``--diff``, print how a text differs from what it was."""
+    if not state.config.DIFF:
+        return
+    host.log(title)
     for line in generate_color_diff(old.splitlines(keepends=True), text.splitlines(keepends=True)):
         logger.info("  %s", line)

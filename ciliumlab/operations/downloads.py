@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import shlex
 
-# Where downloads wait for their check; nothing in it is used before that, and nothing stays.
+from ciliumlab.sources import Download
+
+# Where downloads wait for their check; nothing in it is used before that. What stays is found again by its
+# checksum alone.
 CACHE = "/var/cache/ciliumlab"
 
 # Seconds that a download may take: hundreds of megabytes over a slow line.
@@ -29,3 +32,10 @@ def download(url: str, path: str, sha256: str = "") -> str:
         f"umask 077 && mkdir -p {CACHE} && rm -f {file} && {{ {_HELPER} download-file {shlex.quote(url)}"
         f" {file}{expected} >/dev/null || {{ rm -f {file} {file}.FAILED; false; }}; }}"
     )
+
+
+def kept(source: Download, suffix: str) -> tuple[str, str]:
+    """A shell command that has a download in `CACHE`, fetched unless it is there, and its path there."""
+    path = f"{CACHE}/{source['sha256']}{suffix}"
+    there = f'echo "{source["sha256"]}  {path}" | sha256sum --check --status 2>/dev/null'
+    return f"{there} || {{ {download(source['url'], path, source['sha256'])}; }}", path

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from ipaddress import IPv4Network
 from typing import Any
 
 import jinja2
@@ -72,6 +73,15 @@ def expect_service(machine: Machine, name: str, found: Unit) -> None:
     """A service that runs now and after every boot."""
     expect(machine, f"{name} runs", True, found.active)
     expect(machine, f"{name} at boot", "enabled", found.at_boot)
+
+
+def leads_to_pods(machine: Machine, line: str) -> bool:
+    """Whether a line of ``ip -4 route`` is a route to some of the cluster's pods."""
+    to = line.split()[0]
+    if not to[0].isdigit():
+        return False
+    pods = machine.data["pod_routing"]["announced"][0].split()[0]
+    return IPv4Network(to, strict=False).subnet_of(IPv4Network(pods))
 
 
 def rendered(source: str, **data: object) -> str:

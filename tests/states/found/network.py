@@ -16,6 +16,7 @@ NETPLAN_FILE = "/etc/netplan/60-ciliumlab.yaml"
 DUMMIES_FILE = "/etc/netplan/61-ciliumlab-dummies.yaml"
 NETWORKD_FILE = "/etc/systemd/networkd.conf.d/60-ciliumlab.conf"
 NETWORKD = "systemd-networkd.service"
+FRR = "frr.service"
 
 # What networkd is told directly where netplan does not know dummy devices: a .netdev and a .network each.
 _DUMMIES_PREFIX = "/etc/systemd/network/61-ciliumlab-dummies-"
@@ -38,6 +39,7 @@ class Network:
     routes: list[str]
     """The lines of ``ip -4 route``."""
     networkd: Unit
+    frr: Unit
     networkd_settings: dict[str, str]
     """What networkd reads from all of its configuration files: ``Section.key`` and the value that counts."""
 
@@ -65,6 +67,7 @@ def questions() -> dict[str, str]:
         "links": "ip -json -details address",
         "routes": "ip -4 route",
         "networkd": units([NETWORKD]),
+        "frr": units([FRR]),
         "networkd settings": "systemd-analyze cat-config systemd/networkd.conf",
     }
 
@@ -75,6 +78,7 @@ def read(found: Answers) -> Network:
         links={link["ifname"]: _link(link) for link in json.loads(found["links"] or "[]") if link},
         routes=[line.strip() for line in found["routes"].splitlines()],
         networkd=read_units(found["networkd"])[NETWORKD],
+        frr=read_units(found["frr"])[FRR],
         networkd_settings={
             key: values[-1] for key, values in assignments(found["networkd settings"]).items()
         },

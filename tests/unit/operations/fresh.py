@@ -27,6 +27,10 @@ _ANSWERS = {
         *("version", "dump", "arguments", "started", "", "changed", "serving", "containers"),
     ],
     "/var/lib/ciliumlab/kubeadm-started": ["files", "started", "endpoint", "health"],
+    "cilium.sock": ["health", "no agent", "config", "no agent", "routes"],
+    "get ciliumnodes": ["nodes", "sh: 1: kubectl: not found"],
+    "vtysh": ["summary", "sh: 1: vtysh: not found", "routes", "configuration"],
+    "frr.service": _units("frr.service", state="not-found inactive"),
     "get nodes -o json": ["ca", "version", "nodes", "sh: 1: kubectl: not found", "proxy"],
     "get-contexts": ["merged", "current", "mode", "contexts"],
     "/var/backups/etcd": ["flags", "snapshots"],
@@ -57,6 +61,7 @@ _SECTIONS = {
     *("files", "values", "names", "restarts", "localtime", "timezone", "hosts", "networkd", "links"),
     *("routes", "answer", "version", "dump", "arguments", "started", "changed", "serving", "containers"),
     *("started", "endpoint", "health", "ca", "nodes", "proxy", "merged", "current", "mode", "contexts"),
+    *("config", "summary", "configuration"),
     *("flags", "snapshots", "offered", "images", "architecture", "source", "key", "notes", "programs"),
     *(
         "began",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import re
 import shlex
 import subprocess
@@ -19,7 +20,7 @@ from pyinfra.api.exceptions import ConnectError
 from pyinfra.api.state import StateStage
 from pyinfra.context import ctx_host, ctx_state
 
-from ciliumlab.operations import netplan_guard
+from ciliumlab.operations import helm, netplan_guard
 from ciliumlab.operations.kubeadm import invitation
 from ciliumlab.operations.steps import On, Refusal, Write, sha256
 
@@ -28,7 +29,10 @@ ROOT = Path(__file__).parents[3]
 
 @dataclass
 class Host:
-    """Stands in for pyinfra's: ``facts`` by class name, None for one that cannot be read."""
+    """Stands in for pyinfra's: ``facts`` by class name, None for one that cannot be read.
+
+    "Release(cilium)" is the fact of one release of Helm's, where an operation asks for several.
+    """
 
     facts: dict[str, Any]
     name: str = "k8s-w1"
@@ -39,7 +43,8 @@ class Host:
     def get_fact(self, fact: type, **arguments: Any) -> Any:
         assert self.facts is not None
         self.asked.append(fact.__name__)
-        return self.facts[fact.__name__]
+        of_release = f"{fact.__name__}({arguments.get('release')})"
+        return self.facts[of_release if of_release in self.facts else fact.__name__]
 
     def connect(self, **how: Any) -> None:
         if self.facts is None:
@@ -100,8 +105,8 @@ def run(name: str, host: Host, arguments: dict[str, Any], **surroundings: Any) -
 
 
 def shown(command: PyinfraCommand) -> object:
-    """A command as cases write it: text, or a mapping for a file that is written, for a refusal, and for a
-    command on another host or with documents on its standard input.
+    """A command as cases write it: text, or a mapping for a file that is written, for a refusal, for what
+    Helm does, and for a command on another host or with documents on its standard input.
     """
     if isinstance(command, Write) and command.path == netplan_guard.PATH:
         subprocess.run(["sh", "-n"], input=command.text, text=True, check=True)
@@ -118,6 +123,10 @@ def shown(command: PyinfraCommand) -> object:
         }
     if isinstance(command, Refusal):
         return {"refused": command.reason}
+    if isinstance(command, helm.Step):
+        subprocess.run(["sh", "-n", "-c", str(command)], check=True)
+        text = command.connector_arguments.get("_stdin")
+        return {"helm": command.helm, **({"values": json.loads(text)} if isinstance(text, str) else {})}
     if not hasattr(command, "get_masked_value"):
         return repr(command)
     # What is another one with each run: times, and below secrets, which only documents may hold.

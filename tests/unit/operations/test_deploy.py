@@ -93,6 +93,23 @@ def test_each_stage_runs_alone(stage: str) -> None:
     assert changes
 
 
+@pytest.mark.parametrize(
+    ("setting", "changes"),
+    [
+        ("none", []),
+        # What is to be routed is only known once there is a cluster.
+        ("static", []),
+        (
+            "bgp",
+            ["FRR is installed", "FRR listens to what nodes announce", "Every node has announced its pods"],
+        ),
+    ],
+)
+def test_only_the_router_gets_routes_to_pods(setting: str, changes: list[str]) -> None:
+    planned_changes = planned("tasks/pod_routes.py", "--data", f"pod_routes={setting}")
+    assert planned_changes == {name: ["@fake/router"] for name in changes}
+
+
 # Docker's repository cannot be had, so that what a scripted host cannot answer to is left out.
 UNREACHABLE = """answers["MemTotal"] = [
     line.replace("|200|https://download.docker.com", "|000|https://download.docker.com")
