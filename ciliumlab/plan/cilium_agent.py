@@ -42,20 +42,19 @@ def _routing(values: Values) -> Wrong:
     ``newConfig`` in pkg/datapath/tunnel/tunnel.go.
     """
     mode = values.text("routingMode", "tunnel")
+    direct = values.on("autoDirectNodeRoutes")
     if mode not in ("native", "tunnel"):
         yield (
             ("routingMode",),
             f"{shown(mode)} is no routing mode, and the agent does not start with it; set datapath instead,"
             " which changes all that goes with it",
         )
-        return
     if protocol(values) not in ("vxlan", "geneve"):
         yield (
             ("tunnelProtocol",),
             f"{shown(protocol(values))} is no tunnel protocol, and the agent does not start with it, not even"
             " in native mode; set datapath instead",
         )
-    direct = values.on("autoDirectNodeRoutes")
     if mode == "tunnel" and direct:
         yield (
             ("autoDirectNodeRoutes", "routingMode"),

@@ -29,6 +29,7 @@ def doubts(topology: Topology, settings: Settings) -> list[Problem]:
     values = Values(cilium.values(topology, settings))
     return [
         *_versions(settings),
+        *_parts(values),
         *_datapath(settings, values),
         *_routes(settings, values),
         *_pods(topology, values),
@@ -44,6 +45,16 @@ def _versions(settings: Settings) -> Iterator[Problem]:
         yield Problem("kubernetes_version", f"{what} 1.{first} to 1.{last}; it may work nevertheless")
 
 
+def _parts(values: Values) -> Iterator[Problem]:
+    """What a release is made of, in a deploy that waits for all of it."""
+    for key, what in (("agent", "agents"), ("operator.enabled", "operator")):
+        if not values.on(key, True):
+            yield Problem(f"cilium_extra_values: {key}", f"without the {what} nothing works; leave it out")
+    if values.on("preflight.enabled"):
+        what = "is for a release of its own, before an upgrade; leave it out"
+        yield Problem("cilium_extra_values: preflight.enabled", what)
+
+
 def _datapath(settings: Settings, values: Values) -> Iterator[Problem]:
     if runs(values) != settings.datapath:
         what = f"the agents would run {runs(values)}, while kernel modules and checks follow datapath"
@@ -55,7 +66,7 @@ def _datapath(settings: Settings, values: Values) -> Iterator[Problem]:
 def _routes(settings: Settings, values: Values) -> Iterator[Problem]:
     routed = settings.pod_routes
     if routed != "none" and tunnelled(values):
-        what = f"{routed} leads no packet anywhere, as pods of other nodes are reached through the tunnel"
+        what = f"{routed} changes nothing between pods, which reach those of other nodes through the tunnel"
         yield Problem("pod_routes", f"{what}; set it to none, or datapath to native")
     if routed == "bgp" and not values.on("bgpControlPlane.enabled"):
         what = "without it nothing is announced to the router; leave it out"

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterable
 from functools import cached_property
 from ipaddress import IPv4Interface
@@ -92,7 +93,21 @@ class Machine:
 
     @cached_property
     def base(self) -> base.Base:
-        return self._ask(shell.script(base.questions(self.data)), base.read)
+        return self._base[0]
+
+    @property
+    def clock_off(self) -> float:
+        """Seconds by which its clock is ahead of this machine's, or behind (less than 0): at the least, as
+        nobody knows when between the question and the answer it looked at it.
+        """
+        found, asked, answered = self._base
+        return max(found.ended - answered, 0) or min(found.began - asked, 0)
+
+    @cached_property
+    def _base(self) -> tuple[base.Base, float, float]:
+        asked = time.time()
+        found = self._ask(shell.script(base.questions(self.data)), base.read)
+        return found, asked, time.time()
 
     @cached_property
     def network(self) -> network.Network:

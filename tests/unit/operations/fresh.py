@@ -27,6 +27,10 @@ _ANSWERS = {
         *("version", "dump", "arguments", "started", "", "changed", "serving", "containers"),
     ],
     "/var/lib/ciliumlab/kubeadm-started": ["files", "started", "endpoint", "health"],
+    "helm version": [
+        *("release", "kube-system/cilium", "helm", "busy", "history", "sh: 1: helm: not found"),
+        *("values", "workloads"),
+    ],
     "cilium.sock": ["health", "no agent", "config", "no agent", "routes"],
     "get ciliumnodes": ["nodes", "sh: 1: kubectl: not found"],
     "vtysh": ["summary", "sh: 1: vtysh: not found", "routes", "configuration"],
@@ -61,7 +65,7 @@ _SECTIONS = {
     *("files", "values", "names", "restarts", "localtime", "timezone", "hosts", "networkd", "links"),
     *("routes", "answer", "version", "dump", "arguments", "started", "changed", "serving", "containers"),
     *("started", "endpoint", "health", "ca", "nodes", "proxy", "merged", "current", "mode", "contexts"),
-    *("config", "summary", "configuration"),
+    *("config", "summary", "configuration", "release", "helm", "busy", "history", "workloads"),
     *("flags", "snapshots", "offered", "images", "architecture", "source", "key", "notes", "programs"),
     *(
         "began",

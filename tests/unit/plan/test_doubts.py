@@ -86,7 +86,7 @@ class TestRefusedNowhere:
         (
             "",
             {"datapath": "vxlan", "pod_routes": "static"},
-            "pod_routes: static leads no packet anywhere, as pods of other nodes are reached through the"
+            "pod_routes: static changes nothing between pods, which reach those of other nodes through the"
             " tunnel; set it to none, or datapath to native",
         ),
         (
@@ -149,6 +149,21 @@ class TestRefusedNowhere:
         ),
         (
             "",
+            {"cilium_extra_values": {"agent": False}},
+            f"{EXTRA}agent: without the agents nothing works; leave it out",
+        ),
+        (
+            "",
+            {"cilium_extra_values": {"operator": {"enabled": False}}},
+            f"{EXTRA}operator.enabled: without the operator nothing works; leave it out",
+        ),
+        (
+            "",
+            {"cilium_extra_values": {"preflight": {"enabled": True}}},
+            f"{EXTRA}preflight.enabled: is for a release of its own, before an upgrade; leave it out",
+        ),
+        (
+            "",
             {"kubernetes_version": "1.34.1"},
             "kubernetes_version: 1.34.1: Cilium 1.18.0 is tested with Kubernetes 1.30 to 1.33; it may"
             " work nevertheless",
@@ -171,7 +186,7 @@ class TestCommand:
         status, output, errors = self.run("datapath=geneve", "pod_routes=static")
         assert status == 0
         assert output.startswith('{"hosts": ')
-        assert errors.startswith("pod_routes: static leads no packet anywhere")
+        assert errors.startswith("pod_routes: static changes nothing between pods, ")
 
     def test_a_refusal_is_all_there_is(self) -> None:
         status, output, errors = self.run('cilium_extra_values={"routingModee": "native", "devices": "eth0"}')

@@ -8,9 +8,12 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import settings as fuzzed
+from hypothesis import strategies as st
 
 from ciliumlab.errors import DeclarationError
-from ciliumlab.plan import build
+from ciliumlab.plan import build, doubts, render
 from ciliumlab.plan.cilium import values
 from ciliumlab.plan.cilium_rules import refused
 
@@ -473,8 +476,8 @@ def test_every_combination_agrees_with_the_table(datapath: str) -> None:
     for chosen in combinations():
         final = {**IN_ANY_CASE, **COMES_WITH[datapath], **chosen}
         expected = [said for together, said in CANNOT_BE if together.items() <= final.items()]
-        given = replace(base, cilium_extra_values=as_extra_values(chosen))
-        told = [problem.what for problem in refused(lab, given, values(lab, given))]
+        with_them = replace(base, cilium_extra_values=as_extra_values(chosen))
+        told = [problem.what for problem in refused(lab, with_them, values(lab, with_them))]
         matched = [said for said in expected if sum(said in what for what in told) == 1]
         if matched != expected or len(told) != len(expected):
             wrong.append((chosen, expected, told))
@@ -483,3 +486,46 @@ def test_every_combination_agrees_with_the_table(datapath: str) -> None:
     assert wrong == []
     assert counted == 3888
     assert 100 < allowed < 1000
+
+
+_LEAVES = st.none() | st.booleans() | st.integers(-1, 40) | st.sampled_from(
+    ["", "true", "native", "tunnel", "geneve", "dsr", "172.20.0.0/16", "eth+", "5s", "x"]
+)  # fmt: skip
+_KEYS = st.sampled_from(
+    [
+        *("routingMode", "tunnelProtocol", "autoDirectNodeRoutes", "devices", "ipv4NativeRoutingCIDR", "bpf"),
+        *(
+            "hubble",
+            "ui",
+            "relay",
+            "enabled",
+            "cluster",
+            "name",
+            "id",
+            "loadBalancer",
+            "mode",
+            "ipam",
+            "operator",
+        ),
+        *("clusterPoolIPv4PodCIDRList", "clusterPoolIPv4MaskSize", "l2announcements", "leaseRenewDeadline"),
+        *("leaseDuration", "leaseRetryPeriod", "k8sClientRateLimit", "qps", "kubeProxyReplacement", "x"),
+    ]
+)
+_VALUES = st.recursive(
+    _LEAVES,
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(_KEYS, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@fuzzed(max_examples=400, deadline=None)
+@given(extra=st.dictionaries(_KEYS, _VALUES, max_size=6))
+def test_whatever_the_values_are_there_is_a_plan_or_there_are_lines(extra: dict[str, Any]) -> None:
+    lab, chosen = topology(), replace(settings(), cilium_extra_values=extra, l2_announcements=True)
+    try:
+        built = build(lab, chosen)
+    except DeclarationError as error:
+        assert len(str(error).splitlines()) == len(error.problems) > 0
+    else:
+        assert render(built)
+    assert all("\n" not in str(doubt) for doubt in doubts(lab, chosen))
