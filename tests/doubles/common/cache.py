@@ -21,16 +21,24 @@ LATE_SECONDS = 60
 
 
 class Cache:
-    """The objects of ``path``, such as "/api/v1/pods"; ``changed`` is set whenever one of them is new.
+    """The objects of ``path``, such as "/api/v1/pods"; ``changed`` is set whenever one of them is another.
 
+    ``read`` gives what is looked at of an object, where that is not all of it: what differs in nothing else
+    is no change.
     What is handed out is shared: nobody changes it. A client writes with its own connection and says by
     ``learn`` and ``forget`` what came of it, so that it does not see less than it has done.
     """
 
     def __init__(
-        self, connect: Callable[[], Api], path: str, changed: threading.Event, query: str = ""
+        self,
+        connect: Callable[[], Api],
+        path: str,
+        changed: threading.Event,
+        query: str = "",
+        read: Callable[[Object], object] | None = None,
     ) -> None:
         self._connect, self._path, self._changed, self._query = connect, path, changed, query
+        self._read = read
         self._objects: dict[tuple[str, str], Object] = {}
         self._deleted: dict[str, float] = {}
         self._lock = threading.Lock()
@@ -68,7 +76,8 @@ class Cache:
             if metadata["uid"] in self._deleted or (known and _revision(known) >= _revision(obj)):
                 return
             self._objects[key] = obj
-        self._changed.set()
+        if not (self._read and known and self._read(known) == self._read(obj)):
+            self._changed.set()
 
     def forget(self, obj: Object) -> None:
         """An object is deleted."""

@@ -20,6 +20,13 @@ CORDONED = "node(s) were unschedulable"
 _UNSCHEDULABLE = {"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"}
 
 
+def read(node: Object) -> object:
+    """What matters of a node to those who place pods: not that its heart beats."""
+    conditions = (node.get("status") or {}).get("conditions") or []
+    said = {each["type"]: each["status"] for each in conditions}
+    return node["metadata"]["uid"], node["metadata"].get("labels"), node.get("spec"), said
+
+
 def refusal(pod: Object, node: Object, there: Sequence[Object]) -> str:
     """Why a pod cannot be put on a node on which ``there`` are, in kube-scheduler's words; "" if it can."""
     spec = pod["spec"]
@@ -86,9 +93,9 @@ def _requirement(values: dict[str, str], asked: Object) -> bool:
     found, wanted = values.get(asked["key"]), list(asked.get("values") or [])
     operator = asked["operator"]
     if operator == "In":
-        return found in wanted
+        return bool(found in wanted)
     if operator == "NotIn":
-        return found not in wanted
+        return bool(found not in wanted)
     if operator in ("Exists", "DoesNotExist"):
         return (found is not None) == (operator == "Exists")
     try:

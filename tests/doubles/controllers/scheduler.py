@@ -24,8 +24,8 @@ class Scheduler:
 
     def work(self, api: Api, flags: dict[str, str]) -> None:
         if not self.caches:
-            for name in ("nodes", "pods"):
-                cache = Cache(lambda: Api.of(flags["kubeconfig"]), f"/api/v1/{name}", self.changed)
+            for name, read in (("nodes", placement.read), ("pods", None)):
+                cache = Cache(lambda: Api.of(flags["kubeconfig"]), f"/api/v1/{name}", self.changed, read=read)
                 self.caches[name] = cache.start()
         if not all(cache.synced for cache in self.caches.values()) or not self.changed.is_set():
             return
@@ -99,7 +99,7 @@ def place(pod: Object, nodes: Sequence[Object], pods: Sequence[Object]) -> tuple
             fit.append(name)
     if not fit:
         return "", _message(len(nodes), reasons)
-    owner = (templates.controller(pod) or {}).get("uid", pod["metadata"]["uid"])
+    owner = (templates.controller(pod) or {}).get("uid", "")
     siblings = {
         name: sum((templates.controller(each) or {}).get("uid") == owner for each in there)
         for name, there in on.items()

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from common.api import Api, Object
 from common.cache import Cache
-from controllers import budgets, daemonsets, deployments, endpoints, leftovers, replicasets
+from controllers import budgets, daemonsets, deployments, endpoints, leftovers, placement, replicasets
 from controllers.actions import Action, do
 
 _KINDS = {
@@ -24,6 +24,7 @@ _KINDS = {
     "ReplicaSet": "/apis/apps/v1/replicasets",
     "PodDisruptionBudget": "/apis/policy/v1/poddisruptionbudgets",
 }
+_READ = {"Node": placement.read}
 # Deadlines and minReadySeconds pass without an event.
 LOOK_SECONDS = 5
 
@@ -33,7 +34,9 @@ class Workloads:
 
     def __init__(self, connect: Callable[[], Api], changed: threading.Event) -> None:
         self.changed = changed
-        self.caches = {kind: Cache(connect, path, changed).start() for kind, path in _KINDS.items()}
+        self.caches = {
+            kind: Cache(connect, path, changed, read=_READ.get(kind)).start() for kind, path in _KINDS.items()
+        }
         self._looked = 0.0
 
     def round(self, api: Api) -> None:

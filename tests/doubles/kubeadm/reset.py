@@ -9,6 +9,8 @@ from common.api import Api, ApiError, Unreachable
 from common.host import at
 from kubeadm import cluster, kubelet, manifests, members
 from kubeadm.phases import Failed, run, say, warn
+from kubelet import pods
+from kubelet.record import everything_recorded
 
 # The files that go; the folders stay, empty.
 FILES = [
@@ -59,6 +61,8 @@ def reset(options: dict[str, object]) -> None:
     def clean() -> None:
         say("[reset] Stopping the kubelet service")
         kubelet.stop()
+        for node, uid in everything_recorded():
+            pods.clear(node, uid)
         say('[reset] Unmounting mounted directories in "/var/lib/kubelet"')
         _unmount()
         emptied = [*EMPTIED, *(["/var/lib/etcd"] if own else [])]

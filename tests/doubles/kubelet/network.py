@@ -29,19 +29,23 @@ class Addresses:
     """The addresses of a node's pods; one that was given back is not the next to be given."""
 
     def __init__(self) -> None:
-        self._last = 0
+        self._next = self._offered = 0
 
-    def take(self, api: Api, node: str, used: set[str]) -> str:
+    def free(self, api: Api, node: str, used: set[str]) -> str:
+        """The next address that nobody has. NotReady."""
         share, reserved = _share(api, node)
         size = share.num_addresses
         # The first two are the network's and a gateway's, the last is the broadcast's.
-        for step in range(size):
-            place = 2 + (self._last + step) % max(size - 3, 1)
-            address = str(share[place])
+        for step in range(size - 3):
+            self._offered = (self._next + step) % (size - 3)
+            address = str(share[2 + self._offered])
             if address not in used and address not in reserved:
-                self._last = place - 1
                 return address
         raise NotReady(f"no address of {share} is left")
+
+    def given(self) -> None:
+        """A pod has what was last found: the next one gets one after it."""
+        self._next = self._offered + 1
 
 
 def _share(api: Api, node: str) -> tuple[ipaddress.IPv4Network, set[str]]:

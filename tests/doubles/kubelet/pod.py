@@ -96,12 +96,10 @@ class Pod:
         if not self.on_host:
             if not self.around.has_network():
                 raise network.NotReady("cni plugin not initialized")
-            self.record.address = self.around.addresses.take(api, self.around.name, used)
-            try:
-                self.record.netns = network.attach(self.uid, self.record.address)
-            except network.NotReady:
-                self.record.address = ""
-                raise
+            address = self.around.addresses.free(api, self.around.name, used)
+            self.record.netns = network.attach(self.uid, address)
+            self.record.address = address
+            self.around.addresses.given()
         self.record.begun, self.why = True, ""
         self.record.write()
 

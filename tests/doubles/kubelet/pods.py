@@ -76,10 +76,7 @@ class Pods:
     def _clear_leftovers(self, wanted: set[str]) -> None:
         """What a kubelet before this one left of pods that are gone meanwhile."""
         for uid in set(recorded(self.around.name)) - wanted - set(self.pods):
-            record = Record.read(self.around.name, uid)
-            record.stop_leftovers()
-            network.detach(record.netns, record.address)
-            record.remove()
+            clear(self.around.name, uid)
 
     def _end(self, api: Api, pod: Pod) -> None:
         if not pod.end(pod.obj["metadata"].get("deletionGracePeriodSeconds", 30)):
@@ -113,6 +110,14 @@ class Pods:
             pod.end(STOP_SECONDS)
         while time.monotonic() < until + 1 and not all(pod.end(STOP_SECONDS) for pod in pods):
             time.sleep(0.05)
+
+
+def clear(node: str, uid: str) -> None:
+    """Leave nothing of a pod whose kubelet is no more."""
+    record = Record.read(node, uid)
+    record.stop_leftovers()
+    network.detach(record.netns, record.address)
+    record.remove()
 
 
 def _is_mirror(obj: Object) -> bool:

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 
 from common.host import at, write
 
-FOLDER = "/run/kubernetes-double/pods-of-{}"
+FOLDERS = "/run/kubernetes-double/pods"
+FOLDER = f"{FOLDERS}/{{}}"
 
 
 @dataclass
@@ -61,6 +62,13 @@ def recorded(node: str) -> list[str]:
     if not folder.is_dir():
         return []
     return [path.name for path in folder.iterdir() if not path.name.startswith(".")]
+
+
+def everything_recorded() -> list[tuple[str, str]]:
+    """All pods of this machine, each by its node's name and its uid."""
+    folder = at(FOLDERS)
+    nodes = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+    return [(node, uid) for node in nodes for uid in recorded(node)]
 
 
 def _start_of(process: int) -> str:

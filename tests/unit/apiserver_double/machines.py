@@ -66,7 +66,10 @@ class Machines(ExitStack):
         node = {
             "apiVersion": "v1",
             "kind": "Node",
-            "metadata": {"name": name, "labels": {"kubernetes.io/hostname": name, **labels}},
+            "metadata": {
+                "name": name,
+                "labels": {"kubernetes.io/os": "linux", "kubernetes.io/hostname": name, **labels},
+            },
             "status": {"conditions": [{"type": "Ready", "status": "True"}]},
         }
         lease = {
