@@ -75,7 +75,7 @@ def test_a_program_runs_with_what_it_is_promised(
     spec = {"containers": [container("steady", out)], "serviceAccountName": "agent"}
     spec["initContainers"] = [{"name": "first", "image": "registry.test/crashes"}]
     kubectl("apply", "-n", "kube-system", "-f", "-", stdin=workload("DaemonSet", "agent", pod=spec))
-    kubectl("rollout", "status", "-n", "kube-system", "daemonset/agent", "--timeout=30s")
+    kubectl("rollout", "status", "-n", "kube-system", "daemonset/agent", "--timeout=120s")
     given = json.loads(out.read_text())
     assert given["MINE"] == given["NODE_NAME"] == "n1"
     assert "PERHAPS" not in given
@@ -95,7 +95,7 @@ def test_a_program_runs_with_what_it_is_promised(
     machines.start_kubelet("n1")
     until(lambda: json.loads(out.read_text())["PID"] != given["PID"])
     assert subprocess.run(["ps", "-o", "stat=", "-p", given["PID"]], capture_output=True).returncode == 1
-    kubectl("rollout", "status", "-n", "kube-system", "daemonset/agent", "--timeout=30s")
+    kubectl("rollout", "status", "-n", "kube-system", "daemonset/agent", "--timeout=120s")
 
     kept = tmp_path / "kept"
     kept.write_text(Path(given["KUBECONFIG"]).read_text())
@@ -127,7 +127,7 @@ def test_a_program_that_fails_says_why(kubectl: Client, machines: Machines, tmp_
 def test_who_does_not_end_is_killed(kubectl: Client, machines: Machines, tmp_path: Path) -> None:
     spec = {"containers": [container("ignores", tmp_path / "out")], "terminationGracePeriodSeconds": 2}
     kubectl("apply", "-f", "-", stdin=workload("Deployment", "ignores", pod=spec))
-    kubectl("rollout", "status", "deployment/ignores", "--timeout=30s")
+    kubectl("rollout", "status", "deployment/ignores", "--timeout=120s")
     kubectl("delete", "deployment", "ignores")
     until(lambda: "Terminating" in kubectl("get", "pods", "-l", "app=ignores"))
     until(lambda: not pods(kubectl, "ignores"))
