@@ -129,11 +129,11 @@ WEB, ASKER = "webpod", "curl"
 
 def objects(data: Data, *kinds: str) -> list[Object]:
     """Those of the plan that are of these kinds."""
-    return [one for one in data["manifests"] if one["kind"] in kinds]
+    return [one for one in data["kubernetes_objects"] if one["kind"] in kinds]
 
 
 def of_part(data: Data, part: str) -> list[Object]:
-    return [one for one in data["manifests"] if one["metadata"]["labels"]["ciliumlab.io/part"] == part]
+    return [one for one in data["kubernetes_objects"] if one["metadata"]["labels"]["ciliumlab.io/part"] == part]
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ _KEPT = "upgradeCompatibility"
 
 @each(first)
 def test_release(machine: Machine) -> None:
-    wanted = f"cilium-{machine.data['charts']['cilium']['version']} deployed"
+    wanted = f"cilium-{machine.data['helm_charts']['cilium']['version']} deployed"
     expect(machine, "release cilium", wanted, f"{machine.release.chart} {machine.release.status}".strip())
 
 
@@ -77,7 +77,7 @@ def test_agent_is_well(machine: Machine) -> None:
 
 @each(nodes)
 def test_agent_version(machine: Machine) -> None:
-    wanted = machine.data["charts"]["cilium"]["version"]
+    wanted = machine.data["helm_charts"]["cilium"]["version"]
     expect(machine, "version of the agent", wanted, machine.agent.version, machine.agent.said)
 
 
