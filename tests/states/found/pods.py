@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 _SENT = re.compile(r"(\d+) packets? transmitted, (\d+) received")
 _TOO_LONG = re.compile(r"message too l(?:ong|arge)", re.IGNORECASE)
 _ANSWER = re.compile(r"^(?:Hostname: |OK from )(\S+)", re.MULTILINE)
+_SHARE = re.compile(r"^ *(\d+) (?:Hostname: |OK from )(\S+)", re.MULTILINE)
 _MAC = re.compile(r" lladdr ([0-9a-f:]{17})\b")
 
 # So many questions are asked at a time on one node.
@@ -84,10 +86,19 @@ def fetch(source: str, url: str, tries: int) -> str:
 
 
 def fetches(source: str, url: str, count: int) -> str:
-    """A question after so many answers, each to a connection of its own; a few at a time."""
+    """A question after who gives so many answers, each on a connection of its own; a few at a time."""
     numbered = shlex.quote(f"{url}?[1-{count}]")
     # In HTTP/1.1 a connection stays open, and with it the choice of its pod.
-    return f"inside {source} curl --silent --http1.0 -m 3 --parallel --parallel-max 8 {numbered}"
+    pages = f"inside {source} curl --silent --http1.0 -m 3 --parallel --parallel-max 8 {numbered}"
+    return f"{pages} | grep -E '^(Hostname: |OK from )' | sort | uniq -c"
+
+
+def shares(said: str) -> Counter[str]:
+    """How many of the answers each pod gave, by its name."""
+    found = Counter[str]()
+    for count, pod in _SHARE.findall(said):
+        found[pod] += int(count)
+    return found
 
 
 def fetch_outside(url: str, address: str, tries: int) -> str:
