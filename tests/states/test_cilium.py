@@ -30,7 +30,7 @@ def test_release(machine: Machine) -> None:
 def test_values(machine: Machine) -> None:
     """Exactly the plan's: neither others, nor more."""
     wanted, found = ({**one, _KEPT: ""} for one in (machine.data["helm_values"], machine.release.values))
-    lines = [*differences(wanted, found), *differences(found, wanted)]
+    lines = list(differences(wanted, found, exact=True))
     expect(machine, "values of the release that are not the plan's", [], lines)
 
 

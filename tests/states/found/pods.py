@@ -43,12 +43,10 @@ inside() {
 
 @dataclass(frozen=True)
 class Pinged:
-    """``whole`` says whether a packet of each size in bytes got there undivided; None is "refused at home",
-    as too long for the way.
-    """
+    """``whole`` says what becomes of a packet of each size in bytes that must not be divided."""
 
     answered: bool
-    whole: dict[int, bool | None]
+    whole: dict[int, str]
     said: str
 
 
@@ -65,12 +63,15 @@ def read_ping(said: str, sizes: Sequence[int]) -> Pinged:
     first, *rest = said.split(_THEN)
     return Pinged(
         answered=_received(first) > 0,
-        whole={
-            size: None if _TOO_LONG.search(one) else _received(one) > 0
-            for size, one in zip(sizes, rest, strict=False)
-        },
+        whole={size: _fate(one) for size, one in zip(sizes, rest, strict=False)},
         said=said.strip(),
     )
+
+
+def _fate(said: str) -> str:
+    if _TOO_LONG.search(said):
+        return "is refused before it leaves"
+    return "arrives" if _received(said) else "is lost"
 
 
 def _received(said: str) -> int:
@@ -90,7 +91,8 @@ def fetches(source: str, url: str, count: int) -> str:
     numbered = shlex.quote(f"{url}?[1-{count}]")
     # In HTTP/1.1 a connection stays open, and with it the choice of its pod.
     pages = f"inside {source} curl --silent --http1.0 -m 3 --parallel --parallel-max 8 {numbered}"
-    return f"{pages} | grep -E '^(Hostname: |OK from )' | sort | uniq -c"
+    # Several at a time, curl tells of its progress even when it is to be silent.
+    return f"{pages} 2>/dev/null | grep -E '^(Hostname: |OK from |no network)' | sort | uniq -c"
 
 
 def shares(said: str) -> Counter[str]:

@@ -43,12 +43,12 @@ def pinged(*parts: str) -> pods.Pinged:
 )
 def test_a_packet_that_is_refused_at_home(word: str) -> None:
     found = pinged(PING, PING, TOO_LONG.format(word))
-    assert (found.answered, found.whole) == (True, {1450: True, 1500: None})
+    assert (found.answered, found.whole) == (True, {1450: "arrives", 1500: "is refused before it leaves"})
 
 
 def test_a_packet_that_is_lost_on_the_way() -> None:
     """Which is something else than refused."""
-    assert pinged(PING, PING, LOST).whole == {1450: True, 1500: False}
+    assert pinged(PING, PING, LOST).whole == {1450: "arrives", 1500: "is lost"}
 
 
 def test_pods_that_do_not_reach_one_another() -> None:
@@ -277,6 +277,8 @@ def test_differences() -> None:
     assert line == 'blocks[0].stop is "192.168.10.220" instead of "192.168.10.215"'
     (line,) = objects.differences(wanted, {})
     assert line.startswith("blocks is null")
+    (line,) = objects.differences({}, {"routingModee": "native"}, exact=True)
+    assert line == 'routingModee is "native" instead of null'
     (line,) = objects.differences({"values": ["k8s-ctr"]}, {"values": ["k8s-ctr", "k8s-w0"]})
     assert line.startswith("values is")
 
