@@ -162,6 +162,12 @@ def test_a_tunnel_carries_all_pods_with_its_mtu(lab: Lab, data, protocol: str) -
     assert "Message too long" in lab.ping("n1", pod(lab, "n3"), 1472).stderr
 
 
+def test_an_agent_that_is_restarted_carries_on(lab: Lab) -> None:
+    lab.roll_out(VXLAN)
+    lab.roll_out(VXLAN)
+    assert wait(lambda: lab.pings("p1", pod(lab, "n3")), "p1 reaching n3's pod", 10)
+
+
 def test_a_switch_back_takes_the_tunnel_away(lab: Lab) -> None:
     lab.roll_out(VXLAN)
     lab.roll_out(NATIVE)
