@@ -132,7 +132,10 @@ def _charts(root: Path, declared: Data) -> Data:
 
 def _images(root: Path, declared: Sequence[str], releases: Sequence[str]) -> Data:
     references = {
-        name.format(kubernetes_version=release): None for release in releases for name in [*declared, *NEWER]
+        name.format(kubernetes_version=release, cilium_version=version): None
+        for release in releases
+        for version in chart.VERSIONS
+        for name in [*declared, *NEWER]
     }
     digests = {name: oci.write(root / f"images/{re.sub('[/:]', '_', name)}.tar", name) for name in references}
     return {"images": [*declared, *NEWER], "image_digests": digests}
