@@ -67,6 +67,11 @@ class Pod:
     def is_over(self) -> bool:
         return all(container.is_over for container in self.containers)
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether the API server knows that it has ended."""
+        return (self.obj.get("status") or {}).get("phase") in ("Succeeded", "Failed")
+
     def tend(self, api: Api, used: set[str], never_ready: str | None) -> None:
         """Do what is due; what cannot be done yet is tried again a little later."""
         if self.is_over or self._ending:

@@ -151,3 +151,23 @@ def test_a_pod_that_is_not_restarted_ends(
         assert state(kubectl, "never")["state"]["terminated"]["exitCode"] == 3
         assert "Error" in kubectl("get", "pod", "never")
     kubectl("delete", "pod", policy.lower())
+
+
+def test_a_pod_waits_for_what_it_refers_to(kubectl: Client, machines: Machines, tmp_path: Path) -> None:
+    asks = {"name": "COLOUR", "valueFrom": {"configMapKeyRef": {"name": "colours", "key": "one"}}}
+    main = container("steady", tmp_path / "out")
+    main["env"].append(asks)
+    kubectl("apply", "-f", "-", stdin=workload("Deployment", "refers", pod={"containers": [main]}))
+    volumes = [{"name": "v", "configMap": {"name": "colours"}}]
+    kubectl("apply", "-f", "-", stdin=workload("Deployment", "mounts", pod={"volumes": volumes}))
+    kubectl("apply", "-f", "-", stdin=workload("Deployment", "other"))
+    kubectl("rollout", "status", "deployment/other", "--timeout=30s")
+    until(lambda: "CreateContainerConfigError" in kubectl("get", "pods", "-l", "app=refers"))
+    waiting = state(kubectl, "refers")["state"]["waiting"]
+    assert waiting["message"] == 'configmap "colours" not found'
+    assert "ContainerCreating" in kubectl("get", "pods", "-l", "app=mounts")
+    kubectl("create", "configmap", "colours", "--from-literal=one=red")
+    for name in ("refers", "mounts"):
+        kubectl("rollout", "status", f"deployment/{name}", "--timeout=30s")
+    assert json.loads((tmp_path / "out").read_text())["COLOUR"] == "red"
+    kubectl("delete", "deployment", "refers", "mounts", "other")
