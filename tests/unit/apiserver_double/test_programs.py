@@ -171,3 +171,27 @@ def test_a_pod_waits_for_what_it_refers_to(kubectl: Client, machines: Machines, 
         kubectl("rollout", "status", f"deployment/{name}", "--timeout=30s")
     assert json.loads((tmp_path / "out").read_text())["COLOUR"] == "red"
     kubectl("delete", "deployment", "refers", "mounts", "other")
+
+
+def test_a_program_is_restarted_while_the_api_server_is_away(
+    kubectl: Client, machines: Machines, cluster: Cluster, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    kubectl(
+        "apply",
+        "-f",
+        "-",
+        stdin=workload("DaemonSet", "alone", pod={"containers": [container("steady", out)]}),
+    )
+    kubectl("rollout", "status", "daemonset/alone", "--timeout=30s")
+    before = json.loads(out.read_text())["PID"]
+    cluster.api.stop()
+    try:
+        subprocess.run(["kill", "-9", before], check=True)
+        until(lambda: json.loads(out.read_text())["PID"] != before)
+    finally:
+        cluster.api.start()
+    until(lambda: state(kubectl, "alone").get("restartCount") == 1 and state(kubectl, "alone")["ready"])
+    assert state(kubectl, "alone")["lastState"]["terminated"]["exitCode"] == 137
+    kubectl("delete", "daemonset", "alone")
+    until(lambda: not pods(kubectl, "alone"))
