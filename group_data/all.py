@@ -58,6 +58,10 @@ schedule_on_control_plane = True
 containerd_package = "containerd.io"
 containerd_version = "1.7.27"
 
+# How long to wait, in seconds, while another package manager is at work on a host, such as the unattended
+# upgrade of one just booted. Then the run fails there and says who that is.
+apt_lock_timeout = 600
+
 # The base URL of a mirror of all sources below (docs/mirror.md); empty for the sources themselves.
 mirror = ""
 

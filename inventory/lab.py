@@ -81,9 +81,11 @@ def _groups():
         "repositories": sources.repositories(settings),
         "release_archives": sources.archives(settings),
         "mirrored_images": sources.images(settings),
-        "charts": sources.charts(settings),
+        # Not under the settings' own names: what `--data` says of these would take the place of it.
+        "helm_charts": sources.charts(settings),
+        "pinned_manifests": sources.manifests(settings),
         "helm_values": planned["helm_values"],
-        "manifests": planned["manifests"],
+        "kubernetes_objects": planned["manifests"],
         "pod_routing": pod_routing(topology, settings),
     }
     state = State(directory(path))

@@ -9,7 +9,7 @@ from ciliumlab.operations import cilium, guards, helm, modules, preflight
 from ciliumlab.operations.api import only_if
 
 first = host.data.control_plane[0]
-chart = host.data.charts["cilium"]
+chart = host.data.helm_charts["cilium"]
 release = {
     "release": "cilium",
     "namespace": "kube-system",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TypedDict
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, TypedDict
 
 from ciliumlab.facts.kubernetes import KUBECTL
 
@@ -64,6 +65,19 @@ def parse_listing(lines: Sequence[str]) -> list[Workload]:
         )
         for row in rows
     ]
+
+
+def rolled_out(found: Mapping[str, Any]) -> bool:
+    """Whether an object, as Kubernetes has it, has rolled out; true of what is no workload."""
+    if found["kind"] not in ("DaemonSet", "Deployment", "StatefulSet"):
+        return True
+    return _rolled_out({name: str(_at(found, path)) for name, path in _PATHS.items()})
+
+
+def _at(found: Any, path: str) -> Any:
+    for name in re.split(r"(?<!\\)\.", path)[1:]:
+        found = found.get(name.replace("\\", "")) if isinstance(found, Mapping) else None
+    return _MISSING if found is None else found
 
 
 def _rolled_out(row: dict[str, str]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
+from typing import Literal
 
 from pyinfra.context import host
 
@@ -11,20 +12,20 @@ from ciliumlab.facts.shell import quoted
 from ciliumlab.operations.api import Commands, operation, read
 from ciliumlab.operations.steps import Shell
 
-# Seconds to wait for another package manager, such as the unattended upgrade of a host just booted.
+# Seconds to wait for another package manager where a host's data have no ``apt_lock_timeout``.
 _PATIENCE = 600
 
 # Seconds that a package manager may take: hundreds of megabytes, on a machine without acceleration.
 _DURATION = 7200
 
-# What apt and dpkg say when somebody else has their lock.
-_LOCKED = "could not get lock|unable to lock|locked by another"
+# What apt and dpkg say when somebody else has their lock; newer ones name who that is.
+_LOCKED = "could not get lock|unable to lock|locked by"
 
 # Questions are answered by the package's default, an administrator's changed configuration files stay,
 # and needrestart(1) restarts nothing of its own accord in the middle of a run.
 _ENVIRONMENT = {"DEBIAN_FRONTEND": "noninteractive", "NEEDRESTART_MODE": "l", "LC_ALL": "C.UTF-8"}
 _APT = (
-    f"apt-get -y -q -o DPkg::Lock::Timeout={_PATIENCE} -o Acquire::Retries=3"
+    "apt-get -y -q -o DPkg::Lock::Timeout={patience} -o Acquire::Retries=3"
     " -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold"
 )
 
@@ -40,7 +41,8 @@ def installed(
     + lacking: which of them a distribution does not have, given as "debian-12" or "ubuntu-24.04"
 
     Package lists are fetched only when something is to be installed. What an interrupted dpkg left
-    half done is finished first, whichever packages it was.
+    half done is finished first, whichever packages it was. Another package manager that is at work is
+    waited for, as many seconds as ``apt_lock_timeout`` of the host's data says.
     """
     names = [package.partition("=")[0] for package in packages]
     found = read(Packages, names=names)
@@ -70,7 +72,7 @@ def held(packages: Iterable[str], present: bool = True) -> Commands:
     found = read(Packages, names=names)["packages"]
     to_change = [name for name in names if (name in found and found[name]["held"]) != present]
     if to_change:
-        yield Shell(f"apt-mark {'hold' if present else 'unhold'} {quoted(to_change)}")
+        yield mark("hold" if present else "unhold", to_change)
     else:
         host.noop(f"{', '.join(names)}: {'held' if present else 'not held'}")
 
@@ -79,11 +81,16 @@ def install(packages: Iterable[str]) -> Commands:
     """What installs packages, "name" or "name=version", also a lower version and one that is held."""
     yield _patient("apt-get -q -o Acquire::Retries=3 update")
     yield Shell(
-        f"{_APT} install --no-install-recommends --allow-downgrades --allow-change-held-packages"
+        f"{_apt()} install --no-install-recommends --allow-downgrades --allow-change-held-packages"
         f" {quoted(packages)}",
         seconds=_DURATION,
         _env=_ENVIRONMENT,
     )
+
+
+def mark(how: Literal["hold", "unhold"], packages: Iterable[str]) -> Shell:
+    """What keeps installed packages at their version, or no longer does."""
+    return _patient(f"apt-mark {how} {quoted(packages)}")
 
 
 def satisfies(packages: dict[str, Package], wanted: str) -> bool:
@@ -101,22 +108,30 @@ def unfinished(found: PackageState) -> bool:
 def _recovered(found: PackageState) -> Commands:
     if not unfinished(found):
         return
-    # dpkg itself does not wait for its lock as apt does.
     yield _patient("dpkg --force-confdef --force-confold --configure -a")
-    yield Shell(f"{_APT} --fix-broken install", seconds=_DURATION, _env=_ENVIRONMENT)
+    yield Shell(f"{_apt()} --fix-broken install", seconds=_DURATION, _env=_ENVIRONMENT)
     # After these two a package is still marked so when its files themselves are incomplete.
     yield Shell(
         "damaged=$(dpkg-query -W -f '${db:Status-Abbrev}|${Package}\\n' | sed -n 's/^..R|//p');"
-        f' [ -z "$damaged" ] || {_APT} --reinstall install $damaged',
+        f' [ -z "$damaged" ] || {_apt()} --reinstall install $damaged',
         seconds=_DURATION,
         _env=_ENVIRONMENT,
     )
 
 
+def _apt() -> str:
+    return _APT.format(patience=_patience())
+
+
+def _patience() -> int:
+    return int(host.data.get("apt_lock_timeout", _PATIENCE))
+
+
 def _patient(command: str) -> Shell:
-    # Tried again only while somebody else holds a lock; anything else fails at once, in its own words.
+    # Only apt-get install waits for locks by itself. Tried again while somebody else holds one; anything else
+    # fails at once, in its own words.
     return Shell(
-        f"until=$(($(date +%s) + {_PATIENCE})); while ! said=$({command} 2>&1); do"
+        f"until=$(($(date +%s) + {_patience()})); while ! said=$({command} 2>&1); do"
         f' if ! echo "$said" | grep -qiE "{_LOCKED}" || [ "$(date +%s)" -gt "$until" ]; then'
         ' echo "$said" >&2; exit 1; fi; sleep 3; done; echo "$said"',
         seconds=_DURATION,

@@ -315,7 +315,7 @@ def _answering(cluster: ClusterState) -> ClusterState:
 def _installed(packages: Sequence[str]) -> Commands:
     """Installing what is held takes the hold away, so that it is put back."""
     yield from apt.install(packages)
-    yield Shell(f"apt-mark hold {' '.join(package.partition('=')[0] for package in packages)}")
+    yield apt.mark("hold", [package.partition("=")[0] for package in packages])
 
 
 def _numbers(version: str) -> tuple[int, ...]:

@@ -17,7 +17,7 @@ from ciliumlab.settings import Settings
 from ciliumlab.topology import Pool, Segment, Topology
 from ciliumlab.versions import parsed
 
-# LB-IPAM's pools are cilium.io/v2 since 1.18; before, v2alpha1 is all that is served.
+# LB-IPAM's pools are cilium.io/v2 since 1.18 (cilium/cilium#39110); before, v2alpha1 is all that is served.
 _POOL_V2 = (1, 18)
 
 

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
+import yaml
+
+from ciliumlab.plan.cilium.chart import Values
+from ciliumlab.plan.cilium.wrong import runs
 from ciliumlab.plan.types import Host, Plan
 
 
@@ -20,6 +25,15 @@ def _lines(plan: Plan) -> Iterator[str]:
     yield "/etc/hosts"
     for entry in plan["etc_hosts"]:
         yield f"  {entry['address']} {entry['name']}"
+    yield ""
+    yield from _cilium(plan["helm_values"])
+    if plan["manifests"]:
+        yield ""
+        yield "Kubernetes objects"
+    for made in plan["manifests"]:
+        metadata = made["metadata"]
+        namespace = f"{metadata['namespace']}/" if "namespace" in metadata else ""
+        yield f"  {made['kind']} {namespace}{metadata['name']}"
 
 
 def _host(host: Host) -> Iterator[str]:
@@ -33,3 +47,10 @@ def _host(host: Host) -> Iterator[str]:
     if host["kernel_modules"]:
         yield f"  kernel modules {' '.join(host['kernel_modules'])}"
     yield f"  packages {' '.join(host['packages'])}"
+
+
+def _cilium(values: dict[str, Any]) -> Iterator[str]:
+    yield f"Cilium ({runs(Values(values))})"
+    # A line a value, whatever its length.
+    for line in yaml.safe_dump(values, sort_keys=False, width=float("inf")).splitlines():
+        yield f"  {line}"

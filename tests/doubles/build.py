@@ -17,8 +17,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import yaml
+
 from ciliumlab.errors import LabError
-from tests.doubles import kubectl, oci, packages, programs, repositories
+from tests.doubles import chart, debian, oci, packages, programs, repositories
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 CACHE = Path.home() / ".cache/ciliumlab/doubles"
@@ -49,6 +51,7 @@ def build(root: Path, releases: Sequence[str] = RELEASES) -> Data:
     data = {
         "apt_repositories": _repositories(root, settings["apt_repositories"], releases),
         "archives": _archives(root, settings["archives"]),
+        "charts": _charts(root, settings["charts"]),
         **_images(root, settings, releases),
     }
     _note(root)
@@ -75,7 +78,7 @@ def _repositories(root: Path, declared: Data, releases: Sequence[str]) -> Data:
     data = json.loads(json.dumps(declared))
     (root / "keys").mkdir()
     with repositories.Signer("Kubernetes (test double)") as signer, TemporaryDirectory() as large:
-        real = packages.real_kubectl(kubectl.program(CACHE)).build(Path(large))
+        real = packages.real_kubectl(debian.program("kubectl", CACHE)).build(Path(large))
         for minor in sorted({release.rpartition(".")[0] for release in releases}):
             folder = root / f"apt/kubernetes/v{minor}"
             folder.mkdir(parents=True)
@@ -111,11 +114,28 @@ def _archives(root: Path, declared: Data) -> Data:
     return dict(data)
 
 
+def _charts(root: Path, declared: Data) -> Data:
+    """Cilium's chart in all versions that the doubles know, as a Helm repository (its index.yaml)."""
+    folder = root / "charts"
+    folder.mkdir()
+    digests, entries = {}, []
+    for version in chart.VERSIONS:
+        content = chart.package(version)
+        digests[version] = hashlib.sha256(content).hexdigest()
+        (folder / f"cilium-{version}.tgz").write_bytes(content)
+        known = yaml.safe_load(chart.metadata(version))
+        entries.append({**known, "urls": [f"cilium-{version}.tgz"], "digest": digests[version]})
+    index = {"apiVersion": "v1", "entries": {"cilium": entries}, "generated": "2025-01-01T00:00:00Z"}
+    (folder / "index.yaml").write_text(yaml.safe_dump(index, sort_keys=False))
+    return {**declared, "cilium": {**declared["cilium"], "sha256": digests}}
+
+
 def _images(root: Path, settings: Data, releases: Sequence[str]) -> Data:
     declared = [*settings["images"], *NEWER]
     references = {
-        name.format(kubernetes_version=release, cilium_version=settings["cilium_version"]): None
+        name.format(kubernetes_version=release, cilium_version=version): None
         for release in releases
+        for version in chart.VERSIONS
         for name in [*declared, *settings["workload_images"].values()]
     }
     digests = {name: oci.write(root / f"images/{re.sub('[/:]', '_', name)}.tar", name) for name in references}

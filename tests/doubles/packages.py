@@ -11,7 +11,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 LIBRARY = "usr/lib/kubernetes-double"
-LIBRARIES = ("apiserver", "common", "controllers", "kubeadm", "kubelet")
+LIBRARIES = ("apiserver", "cilium", "common", "controllers", "kubeadm", "kubelet")
 
 _UNIT = """[Unit]
 Description=kubelet: The Kubernetes Node Agent
@@ -141,7 +141,10 @@ class Package:
 
 
 def real_kubectl(program: Path) -> Package:
-    """The real kubectl, once for all releases: it is large."""
+    """The real kubectl, once for all releases: it is large.
+
+    Under another name, as Debian's package would be taken for an older one of ours.
+    """
     machine = subprocess.run(["dpkg", "--print-architecture"], check=True, capture_output=True, text=True)
     return Package(
         "kubectl-double",

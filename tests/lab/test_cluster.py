@@ -11,18 +11,10 @@ import pytest
 from . import steps
 from .mirror import Mirror
 from .running import RunningLab, running
+from .steps import FAULTS, KUBECTL, kubectl
 
 pytestmark = pytest.mark.lab
 
-# What kubelet needs to call a node Ready: Cilium's agent writes such a file, which is a later stage's.
-_CNI = """mkdir -p /etc/cni/net.d && cat > /etc/cni/net.d/10-lab.conflist <<'END'
-{"cniVersion": "1.0.0", "name": "lab", "plugins": [{"type": "loopback"}]}
-END
-"""
-
-_FAULTS = "/etc/kubernetes-double/faults"
-
-_KUBECTL = "kubectl --kubeconfig /etc/kubernetes/admin.conf"
 _FIRST = "k8s-ctr"
 _WORKERS = ("k8s-w1", "k8s-w0")
 
@@ -31,10 +23,6 @@ _WORKERS = ("k8s-w1", "k8s-w0")
 def lab(mirror: Mirror) -> Iterator[RunningLab]:
     with running("container", mirror.data, dummies=False, name="cluster") as lab:
         yield lab
-
-
-def kubectl(lab: RunningLab, command: str) -> str:
-    return lab.shell(_FIRST, f"{_KUBECTL} {command}")
 
 
 def members(lab: RunningLab) -> set[str]:
@@ -48,10 +36,6 @@ def versions(lab: RunningLab) -> set[str]:
 
 
 def ready(lab: RunningLab) -> None:
-    """Give every node a CNI configuration and wait until all are Ready."""
-    for name in lab.machines:
-        if name != "router":
-            lab.shell(name, _CNI)
     kubectl(lab, "wait node --all --for=condition=Ready --timeout=120s")
 
 
@@ -137,7 +121,7 @@ def test_a_snapshot_of_etcd_is_restored(lab: RunningLab) -> None:
         "700",
         "600",
     ]
-    kubectl(lab, "delete configmap kept && " + f"{_KUBECTL} create configmap lost")
+    kubectl(lab, "delete configmap kept && " + f"{KUBECTL} create configmap lost")
     with lab.step("restore etcd"):
         run = lab.deploy("tasks/restore.py", snapshot=name, confirm="cilium-lab")
     assert run.status == 0, run.said
@@ -152,12 +136,12 @@ def test_an_upgrade_that_is_cut_is_resumed(lab: RunningLab, mirror: Mirror) -> N
     if not mirror.doubles:
         pytest.skip("only a double can be made to die in a phase of its own")
     victim = _WORKERS[0]
-    lab.shell(victim, f"mkdir -p {_FAULTS} && echo kubelet-config > {_FAULTS}/kubeadm-dies-in-phase")
+    lab.shell(victim, f"mkdir -p {FAULTS} && echo kubelet-config > {FAULTS}/kubeadm-dies-in-phase")
     with lab.step("upgrade to the next patch, cut"):
         run = lab.deploy("tasks/upgrade.py", kubernetes_version="1.33.3")
     assert run.status == 1
     assert victim in run.failed
-    lab.shell(victim, f"rm -r {_FAULTS}")
+    lab.shell(victim, f"rm -r {FAULTS}")
     with lab.step("upgrade to the next patch, resumed"):
         run = lab.deploy("tasks/upgrade.py", kubernetes_version="1.33.3")
     assert run.status == 0, run.said

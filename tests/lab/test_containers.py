@@ -75,6 +75,10 @@ def test_deploy_after_the_kill_changes_nothing(lab: RunningLab) -> None:
     steps.nothing_changes(lab, "deploy after the kill")
 
 
+def test_clock_off(lab: RunningLab) -> None:
+    steps.a_clock_that_is_off_stops_the_run(lab)
+
+
 def test_snapshot(lab: RunningLab) -> None:
     steps.a_snapshot_is_restored(lab)
 

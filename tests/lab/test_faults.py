@@ -4,6 +4,7 @@ cause, and the next one converges, or says why it must not.
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,14 +14,15 @@ from dataclasses import dataclass
 import pytest
 
 from . import steps
+from .locks import LOCKED, held
 from .mirror import Mirror
 from .running import RunningLab, running
+from .steps import FAULTS
 
 pytestmark = pytest.mark.lab
 
 _FIRST, _WORKER = "k8s-ctr", "k8s-w1"
 _WORKERS = {_WORKER, "k8s-w0"}
-_FAULTS = "/etc/kubernetes-double/faults"
 _UNDONE = "kubeadm reset --force; rm -rf /var/lib/ciliumlab/kubeadm-started"
 
 
@@ -177,9 +179,9 @@ _DRIFT = {
     "an API server that is not well": Drift(
         "control_plane",
         _FIRST,
-        f"mkdir -p {_FAULTS} && touch {_FAULTS}/apiserver-never-ready",
+        f"mkdir -p {FAULTS} && touch {FAULTS}/apiserver-never-ready",
         refused="was initialised and is not well",
-        undone=f"rm -r {_FAULTS}",
+        undone=f"rm -r {FAULTS}",
     ),
 }
 
@@ -200,6 +202,33 @@ def test_drift(lab: RunningLab, title: str) -> None:
     assert set(run.changed) <= {drift.host}
     assert drift.refused or set(run.changed) == {drift.host}
     steps.nothing_changes(lab, f"run {task} after drift", task)
+
+
+# While another package manager is at work ---------------------------------------------------------
+
+
+@pytest.mark.parametrize("title", LOCKED)
+def test_another_package_manager_is_at_work(lab: RunningLab, title: str) -> None:
+    """It is waited for, and told when that takes too long."""
+    locked = LOCKED[title]
+    task = f"tasks/{locked.task}.py"
+    lab.shell(_WORKER, locked.undone)
+    with held(lab, _WORKER, locked.lock):
+        run = lab.deploy(task, apt_lock_timeout=3)
+    assert (run.status, run.failed) == (1, [_WORKER]), run.said
+    assert re.search(rf"\[{_WORKER}\].*{locked.said.format(lock=locked.lock)}", run.said), run.said
+    assert "Traceback" not in run.said
+
+    # It ends once it has been seen to be waited for, for a while.
+    waits = f"pgrep -f '{locked.mended_by}'"
+    end = f"until {waits}; do sleep 0.1; done; sleep 5; {waits} && systemctl stop holder.service"
+    with held(lab, _WORKER, locked.lock), ThreadPoolExecutor() as pool:
+        ending = pool.submit(lab.shell, _WORKER, end)
+        run = lab.deploy(task)
+        ending.result()
+    assert run.status == 0, run.said
+    assert set(run.changed) == {_WORKER}
+    steps.nothing_changes(lab, f"run {task} after it had to wait", task)
 
 
 # What it comes from -------------------------------------------------------------------------------
@@ -240,11 +269,11 @@ def test_states_hold_after_all_that(lab: RunningLab) -> None:
 
 @contextmanager
 def _fault(lab: RunningLab, name: str, fault: str, value: str) -> Iterator[None]:
-    lab.shell(name, f"mkdir -p {_FAULTS} && echo {value} > {_FAULTS}/{fault}")
+    lab.shell(name, f"mkdir -p {FAULTS} && echo {value} > {FAULTS}/{fault}")
     try:
         yield
     finally:
-        lab.shell(name, f"rm -r {_FAULTS}")
+        lab.shell(name, f"rm -r {FAULTS}")
 
 
 def _converges(lab: RunningLab, changed: set[str], task: str = "deploy.py") -> None:

@@ -63,6 +63,14 @@ def test_states_hold_after_the_kill(lab: RunningLab) -> None:
     steps.states_hold(lab, "after the kill")
 
 
+def test_swap_on(lab: RunningLab) -> None:
+    steps.swap_is_seen_and_switched_off(lab)
+
+
+def test_clock_off(lab: RunningLab) -> None:
+    steps.a_clock_that_is_off_stops_the_run(lab)
+
+
 def test_snapshot(lab: RunningLab) -> None:
     steps.a_snapshot_is_restored(lab)
 

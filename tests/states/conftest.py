@@ -54,9 +54,11 @@ def _lab(config: pytest.Config) -> Lab:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     for mark in metafunc.definition.iter_markers("each"):
         names = list(inspect.signature(metafunc.function).parameters)
-        found = mark.args[0](_lab(metafunc.config))
+        cases_of, why_none = mark.args
+        found = cases_of(_lab(metafunc.config))
         cases = [case if isinstance(case, tuple) else (case,) for case in found]
-        none = pytest.param(*names, marks=pytest.mark.skip("nothing of the kind in this lab"), id="none")
+        skip = pytest.mark.skip(why_none or "nothing of the kind in this lab")
+        none = pytest.param(*names, marks=skip, id="none")
         metafunc.parametrize(names, [pytest.param(*case, id=_id(case)) for case in cases] or [none])
 
 

@@ -14,9 +14,16 @@ from .found.shell import File, Unit, assignments
 from .lab import ROOT, Lab, Machine
 
 
-def each(cases: Callable[[Lab], Iterable[Any]]) -> pytest.MarkDecorator:
-    """Run the test for each case: a machine, or a tuple of a machine and more, as the test's arguments."""
-    return pytest.mark.each.with_args(cases)
+def each(cases: Callable[[Lab], Iterable[Any]], none: str = "") -> pytest.MarkDecorator:
+    """Run the test for each case: a machine, or a tuple of a machine and more, as the test's arguments.
+
+    ``none`` says why there may be no case at all, when that is by a setting.
+    """
+    return pytest.mark.each.with_args(cases, none)
+
+
+def first(lab: Lab) -> list[Machine]:
+    return [lab.first]
 
 
 def machines(lab: Lab) -> list[Machine]:

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterable
 from functools import cached_property
 from ipaddress import IPv4Interface
@@ -16,7 +17,21 @@ from typing import Any, TypeVar
 
 import pytest
 
-from .found import base, containerd, kubernetes, network, reach, shell, web
+from . import declared, talks
+from .found import (
+    base,
+    capture,
+    cilium,
+    containerd,
+    hubble,
+    kubernetes,
+    network,
+    objects,
+    pods,
+    reach,
+    shell,
+    web,
+)
 from .ssh import Connection, Silent
 
 T = TypeVar("T")
@@ -49,6 +64,7 @@ class Machine:
         self.interfaces: dict[str, dict[str, Any]] = self.data["interfaces"]
         self.connection = Connection(self.data, sockets)
         self._trouble = ""
+        self.lab: Lab
         # Which addresses it shall try; filled in by the lab, which knows the other machines.
         self.fetched: list[str] = []
         self.pinged: list[str] = []
@@ -77,7 +93,21 @@ class Machine:
 
     @cached_property
     def base(self) -> base.Base:
-        return self._ask(shell.script(base.questions(self.data)), base.read)
+        return self._base[0]
+
+    @property
+    def clock_off(self) -> float:
+        """Seconds by which its clock is ahead of this machine's, or behind (less than 0): at the least, as
+        nobody knows when between the question and the answer it looked at it.
+        """
+        found, asked, answered = self._base
+        return max(found.ended - answered, 0) or min(found.began - asked, 0)
+
+    @cached_property
+    def _base(self) -> tuple[base.Base, float, float]:
+        asked = time.time()
+        found = self._ask(shell.script(base.questions(self.data)), base.read)
+        return found, asked, time.time()
 
     @cached_property
     def network(self) -> network.Network:
@@ -120,6 +150,70 @@ class Machine:
     @cached_property
     def _cluster(self) -> kubernetes.Cluster:
         return self._ask(shell.script(kubernetes.cluster_questions()), kubernetes.read_cluster)
+
+    @property
+    def agent(self) -> cilium.Agent:
+        """As Cilium's agent on this node tells it."""
+        _ = self.kubelet
+        return self._agent
+
+    @cached_property
+    def _agent(self) -> cilium.Agent:
+        return self._ask(shell.script(cilium.agent_questions()), cilium.read_agent)
+
+    @property
+    def release(self) -> cilium.Release:
+        """As this control-plane node tells it."""
+        _ = self.kubelet
+        return self._release
+
+    @cached_property
+    def _release(self) -> cilium.Release:
+        return self._ask(shell.script(cilium.release_questions()), cilium.read_release)
+
+    @property
+    def objects(self) -> objects.Objects:
+        """As this control-plane node tells them."""
+        _ = self.kubelet
+        return self._objects
+
+    @cached_property
+    def _objects(self) -> objects.Objects:
+        return self._ask(shell.script(objects.questions()), objects.read)
+
+    @cached_property
+    def talks(self) -> shell.Answers:
+        """What this node and the pods on it reach; talks.py knows the names of the questions."""
+        questions = talks.questions(self.lab, self)
+        script = shell.together(questions, functions=pods.FUNCTIONS, at_once=pods.AT_ONCE)
+        return self._ask(script, lambda found: found)
+
+    @cached_property
+    def capture(self) -> capture.Capture:
+        """What passes this router while pods of different segments talk."""
+        networks = declared.pod_networks(self.data)
+        self._ask(shell.script(capture.start(networks)), capture.read_start)
+        try:
+            talks.talk_across(self.lab)
+        finally:
+            found = self._ask(shell.script(capture.stop(networks)), capture.read)
+        return found
+
+    @cached_property
+    def announced(self) -> shell.Answers:
+        """What this router reaches of the services that have addresses, and whose address each is."""
+        script = shell.together(talks.router_questions(self.lab), at_once=pods.AT_ONCE)
+        return self._ask(script, lambda found: found)
+
+    @cached_property
+    def flows(self) -> hubble.Flows:
+        """What Hubble saw here of the ping from each pod on this node to each other one."""
+        _ = self.talks
+        return self._ask(shell.script(hubble.questions()), hubble.read)
+
+    def ask(self, questions: dict[str, str]) -> shell.Answers:
+        """For what is no topic of its own: questions that a test makes as it goes."""
+        return self._ask(shell.together(questions, functions=pods.FUNCTIONS), lambda found: found)
 
     @cached_property
     def pages(self) -> shell.Answers:
@@ -170,6 +264,8 @@ class Lab:
         self.nodes = [machine for machine in self.machines if "nodes" in machine.groups]
         self.control_plane = [machine for machine in self.nodes if "control_plane" in machine.groups]
         self.routers = [machine for machine in self.machines if "routers" in machine.groups]
+        for machine in self.machines:
+            machine.lab = self
         for one, _, address, _ in self.pings():
             one.pinged.append(address)
         for one, _, address, _ in self.paths():
@@ -181,6 +277,14 @@ class Lab:
         for machine in self.machines:
             machine.connection.close()
         shutil.rmtree(self._sockets, ignore_errors=True)
+
+    @property
+    def first(self) -> Machine:
+        """The control-plane node that is asked for what the whole cluster knows."""
+        return self.control_plane[0]
+
+    def node(self, name: str) -> Machine:
+        return next(node for node in self.nodes if node.name == name)
 
     def pairs(self) -> list[tuple[Machine, Machine]]:
         """Nodes that must reach one another, both ways."""

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from ciliumlab.plan.packages import missing_from
+from ciliumlab.preflight import CLOCK_SECONDS
 
 from .expect import (
     each,
@@ -106,6 +107,12 @@ def test_time_zone(machine: Machine) -> None:
     expect(machine, "zone of /etc/localtime", zone, machine.base.zone)
     # A zone that the host has no data of is taken for UTC.
     expect(machine, "offset of its clock", f"{datetime.now(ZoneInfo(zone)):%z}", machine.base.utc_offset)
+
+
+@each(machines)
+def test_clock(machine: Machine) -> None:
+    off = machine.clock_off
+    expect(machine, "seconds that its clock is off", 0, 0 if abs(off) <= CLOCK_SECONDS else round(off))
 
 
 @each(machines)

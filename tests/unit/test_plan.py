@@ -125,7 +125,10 @@ class TestReferenceLab:
             f"  packages {self.NODE_PACKAGES}",
         ]
         assert "  loop1 10.10.1.200/24 (dummy)" in lines
-        assert lines[-2:] == ["  192.168.20.100 k8s-w0", "  192.168.10.200 router"]
+        first = lines.index("Cilium (native)")
+        assert lines[first - 3 : first] == ["  192.168.20.100 k8s-w0", "  192.168.10.200 router", ""]
+        assert lines[first + 1 : first + 3] == ["  k8sServiceHost: 192.168.10.100", "  k8sServicePort: 6443"]
+        assert lines[-3:] == ["", "Kubernetes objects", "  CiliumLoadBalancerIPPool cilium-lb-ippool"]
 
 
 @pytest.mark.parametrize("path", sorted(VALID.glob("*.yaml")), ids=lambda path: path.stem)

@@ -240,6 +240,10 @@ DATA: dict[str, Any] = {
     "mirrored_images": [],
     "images": ["registry.k8s.io/pause:3.10", "registry.k8s.io/etcd:3.5", "quay.io/cilium/cilium:v1.18.0"],
     "containerd_package": "containerd.io",
+    "helm_charts": {"cilium": {"url": "http://cilium"}, "metrics-server": {"url": "http://metrics"}},
+    "pinned_manifests": {"local-path-provisioner": {"url": "http://local-path"}},
+    "local_path_provisioner": False,
+    "metrics_server": False,
 }
 
 
@@ -248,8 +252,21 @@ def test_each_host_is_asked_for_what_it_takes() -> None:
     registries = ["https://registry.k8s.io/v2/", "https://quay.io/v2/"]
     assert worker == {"runtime": ["http://docker/key"], "cluster": ["http://k8s/key", *registries]}
     control_plane = preflight.needed(DATA, ["control_plane", "nodes"])
-    assert control_plane["cluster"][-1] == {"amd64": "http://helm/1", "arm64": "http://helm/2"}
+    assert control_plane["cluster"][-2:] == [
+        {"amd64": "http://helm/1", "arm64": "http://helm/2"},
+        "http://cilium",
+    ]
     assert preflight.needed(DATA, ["routers"]) == {}
+
+
+def test_add_ons_that_are_wanted_are_asked_for() -> None:
+    wanted = DATA | {"local_path_provisioner": True, "metrics_server": True}
+    for groups, addresses in (
+        (["control_plane", "nodes"], ["http://local-path", "http://metrics"]),
+        (["workers", "nodes"], []),
+    ):
+        more = preflight.needed(wanted, groups)["cluster"]
+        assert more == preflight.needed(DATA, groups)["cluster"] + addresses
 
 
 def test_a_mirror_has_the_images_and_the_distribution_its_containerd() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import runpy
 import zoneinfo
 from dataclasses import fields, replace
@@ -49,6 +50,15 @@ class TestDefaults:
         assert (defaults.kubernetes_version, defaults.schedule_on_control_plane) == ("1.33.2", True)
         assert (defaults.containerd_package, defaults.containerd_version) == ("containerd.io", "1.7.27")
         assert (defaults.cluster, defaults.mirror) == ("required", "")
+        assert defaults.apt_lock_timeout == 600
+        assert (defaults.cilium_version, defaults.cilium_extra_values) == ("1.18.0", {})
+        assert (defaults.pod_routes, defaults.l2_announcements) == ("none", False)
+        assert (defaults.bgp_asns, defaults.bgp_load_balancer_ips) == (
+            {"router": 65000, "nodes": 65001},
+            False,
+        )
+        assert (defaults.workloads, defaults.hubble_ui, defaults.rollout_timeout) == (False, True, 600)
+        assert not any((defaults.local_path_provisioner, defaults.monitoring, defaults.metrics_server))
         assert (defaults.node, defaults.snapshot, defaults.confirm) == ("", "", "")
         assert set(defaults.apt_repositories) == {"kubernetes", "docker"}
         assert {"helm", "cilium", "hubble", "k9s", "kubectx"} <= set(defaults.archives)
@@ -82,6 +92,15 @@ class TestOverrides:
     def test_sources_are_json(self) -> None:
         images = '["registry.k8s.io/pause:3.10"]'
         assert Settings.read(ALL, [f"images={images}"]).images == ["registry.k8s.io/pause:3.10"]
+
+    def test_extra_values_are_json(self) -> None:
+        extra = {
+            "hubble": {"relay": {"replicas": 2}},
+            "devices": ["eth1"],
+            "MTU": None,
+            "debug": {"enabled": 0.5},
+        }
+        assert Settings.read(ALL, [f"cilium_extra_values={json.dumps(extra)}"]).cilium_extra_values == extra
 
     @pytest.mark.parametrize("mirror", ["http://10.0.2.2:8000", "https://mirror.example.org/lab/one", ""])
     def test_a_mirror_is_a_base_url(self, mirror: str) -> None:
@@ -149,6 +168,77 @@ class TestProblems:
                 "containerd_package=docker.io",
                 "--data containerd_package: must be containerd.io or containerd, not docker.io",
             ),
+            ("pod_routes=rip", "--data pod_routes: must be none, static or bgp, not rip"),
+            ("pod_routes=null", "--data pod_routes: must be none, static or bgp, not None"),
+            *(
+                (f"{name}=yes", f"--data {name}: must be true or false, not yes")
+                for name in (
+                    *("l2_announcements", "bgp_load_balancer_ips", "workloads", "hubble_ui", "monitoring"),
+                    *("local_path_provisioner", "metrics_server"),
+                )
+            ),
+            *(
+                (
+                    f"rollout_timeout={value}",
+                    f"--data rollout_timeout: must be a number of seconds from 1 to 86400, not {shown}",
+                )
+                for value, shown in (
+                    ("0", "0"),
+                    ("-1", "-1"),
+                    ("1.5", "1.5"),
+                    ("true", "True"),
+                    ("10m", "10m"),
+                    ("86401", "86401"),
+                )
+            ),
+            (
+                "cilium_version=v1.18.0",
+                "--data cilium_version: must be a version such as 1.18.0, not v1.18.0",
+            ),
+            ("cilium_version=1.18", "--data cilium_version: must be a version such as 1.18.0, not 1.18"),
+            *(
+                (
+                    f"cilium_extra_values={value}",
+                    "--data cilium_extra_values: must be a mapping of plain values such as {'MTU': 1400},"
+                    f" not {shown}",
+                )
+                for value, shown in (
+                    ("[]", "[]"),
+                    ("MTU=1400", "MTU=1400"),
+                    ("null", "None"),
+                    ('{"MTU": NaN}', "{'MTU': nan}"),
+                )
+            ),
+            ("bgp_asns=65000", "--data bgp_asns: must be a mapping with router and nodes, not 65000"),
+            (
+                'bgp_asns={"router": 1}',
+                "--data bgp_asns: must be a mapping with router and nodes, not {'router': 1}",
+            ),
+            *(
+                (
+                    f'bgp_asns={{"router": {value}, "nodes": 65001}}',
+                    "--data bgp_asns: router: must be an autonomous system's number from 1 to 4294967294"
+                    f" that is not reserved, not {shown}",
+                )
+                for value, shown in (
+                    *(("0", "0"), ("23456", "23456"), ("65535", "65535"), ("4294967295", "4294967295")),
+                    *(('"65000"', "65000"), ("true", "True"), ("1.5", "1.5")),
+                )
+            ),
+            (
+                'bgp_asns={"router": 65001, "nodes": 65001}',
+                "--data bgp_asns: router and nodes must be two autonomous systems, not both 65001",
+            ),
+            (
+                'workload_images={"whoami": "whoami"}',
+                "--data workload_images: whoami: must be an image with registry and tag, such as"
+                " registry.k8s.io/pause:3.10, not whoami; netshoot: is missing",
+            ),
+            (
+                'charts={"cilium": {"version": "1", "url": "https://a.test/", "sha256": {"1.18.0": 1}}}',
+                "--data charts: cilium.sha256.1.18.0: must be the 64 hex digits (lower case) of a"
+                " published SHA-256, not 1",
+            ),
             *(
                 (f"{name}={value}", f"--data {name}: must be a version such as 1.33.2, not {value}")
                 for name in ("kubernetes_version", "containerd_version")
@@ -157,6 +247,13 @@ class TestProblems:
             (
                 "schedule_on_control_plane=yes",
                 "--data schedule_on_control_plane: must be true or false, not yes",
+            ),
+            *(
+                (
+                    f"apt_lock_timeout={value}",
+                    f"--data apt_lock_timeout: must be a number of seconds from 1 to 86400, not {value}",
+                )
+                for value in ("0", "-1", "True", "1.5", "soon", "86401")
             ),
             ("schedule_on_control_plane=1", "--data schedule_on_control_plane: must be true or false, not 1"),
             *(
@@ -259,6 +356,31 @@ class TestProblems:
     def test_imports_and_private_names_are_no_settings(self, file: Path) -> None:
         file.write_text(f"{BASED}import os\n_area = 'Asia'\ntimezone = f'{{_area}}/Tokyo'\n")
         assert Settings.read(file) == replace(Settings.read(ALL), timezone="Asia/Tokyo")
+
+
+class TestPublishedVersions:
+    """A chart may be chosen among those whose digest was published."""
+
+    def test_another_version_is_told_with_the_known_ones(self) -> None:
+        (line,) = problems(ALL, "cilium_version=1.18.99")
+        start = "--data cilium_version: no published digest of cilium 1.18.99 is in charts; known: "
+        assert line.startswith(f"{start}1.17.9, 1.18.0, 1.18.1, ")
+        assert line.endswith(", 1.18.12, 1.19.6")
+
+    def test_a_version_of_its_own_is_told_where_it_stands(self) -> None:
+        pinned = {"version": "2", "url": "https://a.test/x", "sha256": {"1": "a" * 64}}
+        assert problems(ALL, f"manifests={json.dumps({'x': pinned})}") == [
+            "--data manifests: no published digest of x 2 is in manifests; known: 1"
+        ]
+
+    def test_it_is_told_with_versions_that_do_not_go_together(self) -> None:
+        assert len(problems(ALL, "cilium_version=1.18.99", "kubernetes_version=1.30.0")) == 2
+
+    @pytest.mark.parametrize("depth", [21, 300, 900, 990])
+    def test_extra_values_do_not_nest_without_end(self, depth: int) -> None:
+        text = '{"a":' * depth + "1" + "}" * depth
+        (line,) = problems(ALL, f"cilium_extra_values={text}")
+        assert line.startswith("--data cilium_extra_values: must be a mapping of plain values")
 
 
 class TestTimeZones:

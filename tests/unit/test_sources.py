@@ -33,6 +33,15 @@ class TestWithoutMirror:
         assert helm["programs"] == {"linux-{arch}/helm": "helm"}
         assert sources.charts(settings())["cilium"]["url"] == "https://helm.cilium.io/cilium-1.18.0.tgz"
 
+    def test_the_chart_is_of_the_chosen_version_with_its_own_digest(self) -> None:
+        given = settings("cilium_version=1.18.12")
+        assert sources.charts(given)["cilium"] == {
+            "version": "1.18.12",
+            "url": "https://helm.cilium.io/cilium-1.18.12.tgz",
+            "sha256": "5923f9d9fcb11bc4692ad52353cc791b935d96e09ba0c535c5a8b88ea8a37572",
+        }
+        assert "quay.io/cilium/operator-generic:v1.18.12" in sources.image_names(given)
+
     def test_images_are_left_to_their_registries(self) -> None:
         assert sources.images(settings()) == []
 
@@ -67,6 +76,26 @@ class TestWithMirror:
         pause = next(i for i in sources.images(given) if "pause" in i["name"])
         assert pause["url"] == f"{base}/images/registry.k8s.io_pause_3.10.tar"
         assert pause["digest"].startswith("sha256:")
+
+    def test_the_chosen_chart_is_the_mirror_s(self) -> None:
+        found = sources.charts(settings(MIRROR, "cilium_version=1.17.9"))["cilium"]
+        assert found["url"] == "http://10.0.2.2:8000/charts/cilium-1.17.9.tgz"
+        assert found["sha256"].startswith("025a18e9003b4238")
+
+    def test_hosts_take_the_workloads_images_with_the_workloads(self) -> None:
+        def taken(*overrides: str) -> list[str]:
+            return [
+                i["name"] for i in sources.images(settings(MIRROR, *overrides)) if "docker.io" in i["name"]
+            ]
+
+        assert taken() == []
+        assert taken("workloads=true") == [
+            "docker.io/traefik/whoami:v1.11.0",
+            "docker.io/nicolaka/netshoot:v0.13",
+        ]
+
+    def test_a_mirror_holds_the_workloads_images_in_any_case(self) -> None:
+        assert {*settings().workload_images.values()} <= set(sources.image_names(settings()))
 
     def test_checksums_are_the_same_with_it(self) -> None:
         for read in (sources.archives, sources.charts, sources.manifests):
@@ -137,6 +166,10 @@ PINNED = {"version": "1", "url": "https://a.test/x", "sha256": SHA}
             "y.amd64: is another file than x's, also named x-1.tar.gz; a mirror holds one of a name",
         ),
         ("charts", {"x": {**PINNED, "sha256": ""}}, "x.sha256: must be the 64 hex digits"),
+        ("charts", {"x": {**PINNED, "sha256": {"1": ""}}}, "x.sha256.1: must be the 64 hex digits"),
+        ("charts", {"x": {**PINNED, "sha256": {"a b": SHA}}}, "x.sha256: must be a version, not 'a b'"),
+        ("charts", {"x": {**PINNED, "version": "{versoin}"}}, "x.version: must be a version, not {versoin}"),
+        ("workload_images", {"whoami": "x", "curl": "y"}, "curl: is not known here; known: whoami, netshoot"),
         ("manifests", {"x": "https://a"}, "x: must be a mapping with version, url, sha256, not https://a"),
         ("images", "pause", "must be a list, not pause"),
         ("images", ["pause"], "must be an image with registry and tag, such as registry.k8s.io/pause:3.10"),

@@ -5,7 +5,7 @@ real etcd under the real keys, so that several of them over one etcd agree and `
 
 Beside the API server's own work it does what kube-controller-manager's garbage collector and namespace
 controller do (``collector.py``), because clients see it as one: a deleted owner takes its dependents along.
-A pod is gone as soon as it is deleted, without a kubelet's word: nothing here runs that would need its time.
+A pod that a kubelet has begun stays until the kubelet says that it has ended; any other is gone at once.
 
 What it does not have: admission and conversion webhooks, CEL rules, RBAC evaluation (``access.py`` says who
 may do what), service account tokens, aggregated APIs, exec and logs, schemas for ``kubectl explain``. Where

@@ -15,6 +15,7 @@ from apiserver.resources import Registry
 from apiserver.rest import Rest
 from apiserver.server import Server
 from apiserver.services import Services
+from apiserver.tokens import Tokens
 
 VERSION_FILE = Path("/usr/lib/kubernetes-double/version")
 
@@ -34,7 +35,8 @@ def main(arguments: list[str]) -> None:
     rest = Rest(etcd, services, follow.removed)
     port = given.number("secure-port", 6443)
     beginnings = collector.Beginnings(rest, given.text("advertise-address", "127.0.0.1"), port)
-    server = Server(rest, registry, version, given.on("enable-bootstrap-token-auth"), beginnings)
+    accounts = Tokens(given.text("service-account-signing-key-file"))
+    server = Server(rest, registry, version, given.on("enable-bootstrap-token-auth"), accounts, beginnings)
     listener = server.listen(given.text("bind-address", "0.0.0.0"), port, _tls(given))
 
     def begin() -> None:

@@ -123,6 +123,8 @@ def allowed(user: User, asked: Asked) -> bool:
         return _node_may(user.name.removeprefix("system:node:"), asked)
     if "system:bootstrappers" in groups:
         return _joining_may(asked)
+    if "system:serviceaccounts:kube-system" in groups:
+        return _pod_may(asked)
     return False
 
 
@@ -136,7 +138,26 @@ def _node_may(node: str, asked: Asked) -> bool:
         return asked.namespace == "kube-node-lease" and (asked.verb == "create" or asked.name == node)
     if kind in ("csinodes", "events", "certificatesigningrequests"):
         return asked.verb in ("create", "patch", "update")
+    if (kind, asked.subresource) == ("serviceaccounts", "token"):
+        return asked.verb == "create"
     return kind == "pods" and asked.subresource in ("", "status", "eviction")
+
+
+def _pod_may(asked: Asked) -> bool:
+    """What the charts' roles in kube-system come to: to see all but secrets, to define resources of their own
+    kind and to write them, to hold leases, and to say of nodes, pods and services what they know."""
+    kind, group = (asked.resource.plural, asked.resource.group) if asked.resource else ("", "")
+    if kind == "secrets":
+        return asked.verb in _READS and asked.namespace in ("kube-system", "cilium-secrets")
+    if asked.verb in _READS or group == "cilium.io":
+        return True
+    if (kind, asked.subresource) in (("nodes", ""), ("nodes", "status"), ("services", "status")):
+        return asked.verb in ("patch", "update")
+    if kind == "customresourcedefinitions":
+        return asked.verb in ("create", "patch", "update")
+    if kind == "pods":
+        return asked.verb == "delete"
+    return kind in ("leases", "events", "endpointslices") and asked.verb != "deletecollection"
 
 
 def _joining_may(asked: Asked) -> bool:

@@ -20,8 +20,10 @@ from apiserver.request import Request, Target
 from apiserver.resources import Registry, Resource, built_in, of_definition
 from apiserver.rest import Rest
 
-# Kinds that are written often and never own anything.
-_NEVER_OWNERS = frozenset(["events", "leases", "endpoints", "endpointslices", "configmaps", "secrets"])
+# Kinds that come and go often and own nothing here: to look for what they own is to read everything.
+_NEVER_OWNERS = frozenset(
+    ["events", "leases", "endpoints", "endpointslices", "configmaps", "secrets", "pods"]
+)
 # Seconds between two looks at what finalizers still hold.
 _AGAIN = 1.0
 _SYSTEM = User("system:apiserver", ("system:masters", "system:authenticated"))
@@ -112,8 +114,9 @@ class Collector:
 
     def _disown(self, resource: Resource, obj: Object, uid: str) -> None:
         def disowned(live: Object) -> Object:
-            owners = live["metadata"].get("ownerReferences") or []
-            live["metadata"]["ownerReferences"] = [each for each in owners if each.get("uid") != uid]
+            owners = live["metadata"].pop("ownerReferences", None) or []
+            if others := [each for each in owners if each.get("uid") != uid]:
+                live["metadata"]["ownerReferences"] = others
             return live
 
         request = Request("PUT", "", {}, {"user-agent": "kube-apiserver"}, user=_SYSTEM)

@@ -120,16 +120,22 @@ def _pod_status(pod: Object) -> str:
     if "deletionTimestamp" in pod["metadata"]:
         return "Terminating"
     status = pod.get("status", {})
-    waiting = [
-        each["state"]["waiting"]["reason"]
-        for each in status.get("containerStatuses") or []
-        if each.get("state", {}).get("waiting", {}).get("reason")
+    states = [each.get("state", {}) for each in status.get("containerStatuses") or []]
+    said = [
+        state[kind]["reason"]
+        for state in states
+        for kind in ("waiting", "terminated")
+        if state.get(kind, {}).get("reason")
     ]
-    return str(waiting[0] if waiting else status.get("reason") or status.get("phase", "Unknown"))
+    return str(said[0] if said else status.get("reason") or status.get("phase", "Unknown"))
 
 
-def _restarts(pod: Object) -> int:
-    return sum(each.get("restartCount", 0) for each in pod.get("status", {}).get("containerStatuses") or [])
+def _restarts(pod: Object) -> str:
+    statuses = pod.get("status", {}).get("containerStatuses") or []
+    count = sum(each.get("restartCount", 0) for each in statuses)
+    ends = [each.get("lastState", {}).get("terminated", {}).get("finishedAt") for each in statuses]
+    last = max((end for end in ends if end), default=None)
+    return f"{count} ({age(last)} ago)" if count and last else str(count)
 
 
 def _ports(service: Object) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from base64 import b64encode
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from apiserver.resources import Resource
@@ -12,8 +12,9 @@ from apiserver.resources import Resource
 Object = dict[str, Any]
 
 
-def timestamp() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+def timestamp(later: float = 0) -> str:
+    """Now, or ``later`` seconds from now."""
+    return (datetime.now(UTC) + timedelta(seconds=later)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def fill(resource: Resource, obj: Object) -> None:
@@ -61,16 +62,18 @@ def _pod_defaults(spec: Object) -> None:
     for container in [*(spec.get("containers") or []), *(spec.get("initContainers") or [])]:
         for port in container.get("ports") or []:
             port.setdefault("protocol", "TCP")
+            if spec.get("hostNetwork"):
+                port.setdefault("hostPort", port.get("containerPort"))
 
 
 def _workload_defaults(kind: str, spec: Object) -> None:
-    rolling = {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": "25%", "maxSurge": "25%"}}
+    share: Object = {"maxUnavailable": "25%", "maxSurge": "25%"}
     defaults: dict[str, Object] = {
         "deployments": {
             "replicas": 1,
             "revisionHistoryLimit": 10,
             "progressDeadlineSeconds": 600,
-            "strategy": rolling,
+            "strategy": {"type": "RollingUpdate", "rollingUpdate": share},
         },
         "daemonsets": {
             "revisionHistoryLimit": 10,
@@ -89,6 +92,14 @@ def _workload_defaults(kind: str, spec: Object) -> None:
     }
     for name, value in defaults.get(kind, {}).items():
         spec.setdefault(name, value)
+    # Of a strategy that says a part the rest is filled in, too: clients read it without looking.
+    for name in ("strategy", "updateStrategy"):
+        strategy = spec.get(name) or {}
+        if name in defaults.get(kind, {}) and strategy.setdefault("type", "RollingUpdate") == "RollingUpdate":
+            strategy["rollingUpdate"] = {
+                **defaults[kind][name]["rollingUpdate"],
+                **(strategy.get("rollingUpdate") or {}),
+            }
 
 
 def _definition_defaults(obj: Object) -> None:

@@ -30,7 +30,7 @@ v1 podtemplates PodTemplate n - - -
 v1 replicationcontrollers ReplicationController n rc all status,scale
 v1 resourcequotas ResourceQuota n quota - status
 v1 secrets Secret n - - -
-v1 serviceaccounts ServiceAccount n sa - -
+v1 serviceaccounts ServiceAccount n sa - token
 v1 services Service n svc all status
 {admission} mutatingwebhookconfigurations MutatingWebhookConfiguration c - api-extensions -
 {admission} validatingadmissionpolicies ValidatingAdmissionPolicy c - api-extensions status
@@ -150,6 +150,9 @@ class Resource:
             answer |= {"group": "autoscaling", "version": "v1", "kind": "Scale"}
         if name == "eviction":
             answer |= {"group": "policy", "version": "v1", "kind": "Eviction", "verbs": ["create"]}
+        if name == "token":
+            answer |= {"group": "authentication.k8s.io", "version": "v1", "kind": "TokenRequest"}
+            answer |= {"verbs": ["create"]}
         if name == "binding":
             answer |= {"kind": "Binding", "verbs": ["create"]}
         return answer

@@ -135,7 +135,7 @@ class Rest:
                 managed.updated(old, new, writer, list_keys(resource))
             if new == old or request.dry_run:
                 return new
-            if "deletionTimestamp" in new["metadata"] and not _held(resource, new):
+            if new["metadata"].get("deletionGracePeriodSeconds") == 0 and not _held(resource, new):
                 if self.etcd.delete(stored.key, stored.revision) is not None:
                     self.removed(resource, new)
                     return new
@@ -169,16 +169,18 @@ class Rest:
                 obj["metadata"]["finalizers"] = [
                     *(each for each in obj["metadata"].get("finalizers", []) if each != "orphan")
                 ]
-            if not _held(resource, obj):
+            grace = _grace(request, resource, obj, options)
+            if not grace and not _held(resource, obj):
                 revision = self.etcd.delete(stored.key, stored.revision)
                 if revision is None:
                     continue
                 self.removed(resource, obj | {"orphans": options.get("propagationPolicy") == "Orphan"})
                 return success(resource.plural, resource.group, target.name, obj["metadata"]["uid"])
-            if "deletionTimestamp" in obj["metadata"]:
+            metadata = obj["metadata"]
+            if metadata.get("deletionGracePeriodSeconds", grace + 1) <= grace:
                 return obj
-            obj["metadata"]["deletionTimestamp"] = timestamp()
-            obj["metadata"]["deletionGracePeriodSeconds"] = 0
+            metadata["deletionTimestamp"] = timestamp(grace)
+            metadata["deletionGracePeriodSeconds"] = grace
             if resource.plural == "namespaces":
                 obj["status"]["phase"] = "Terminating"
             revision = self.etcd.put(stored.key, encoded(obj), stored.revision)
@@ -270,6 +272,19 @@ def _held(resource: Resource, obj: Object) -> bool:
     if resource.plural == "namespaces" and obj.get("spec", {}).get("finalizers"):
         return True
     return bool(obj["metadata"].get("finalizers"))
+
+
+def _grace(request: Request, resource: Resource, obj: Object, options: Object) -> int:
+    """The seconds that a kubelet has to end a pod, 0 for what is deleted at once: a pod that no kubelet has
+    begun or that has ended, and the mirror of a static pod, which ends with its file."""
+    status, metadata = obj.get("status") or {}, obj["metadata"]
+    ended = status.get("phase") in ("Failed", "Succeeded")
+    if resource.plural != "pods" or not status.get("startTime") or ended:
+        return 0
+    if "kubernetes.io/config.mirror" in (metadata.get("annotations") or {}):
+        return 0
+    asked = options.get("gracePeriodSeconds", request.query.get("gracePeriodSeconds"))
+    return int(obj["spec"].get("terminationGracePeriodSeconds", 30) if asked is None else asked)
 
 
 def _without_managers(obj: Object) -> Object:

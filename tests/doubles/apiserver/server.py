@@ -19,6 +19,7 @@ from apiserver.etcd import EtcdError
 from apiserver.request import Request, Target, target
 from apiserver.resources import REVIEWS, Registry
 from apiserver.rest import Rest
+from apiserver.tokens import Tokens
 
 _OPENAPI_V2 = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
 _VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
@@ -31,7 +32,8 @@ class Server:
     rest: Rest
     registry: Registry
     version: str
-    tokens: bool
+    bootstrap_tokens: bool
+    tokens: Tokens
     started: Any  # says with ``done`` whether all is there that a client expects
     answered: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -110,9 +112,12 @@ class _Handler(BaseHTTPRequestHandler):
             return known
         kind, _, token = headers.get("authorization", "").partition(" ")
         if kind.lower() == "bearer":
-            if not self.server.shared.tokens:
+            shared, token = self.server.shared, token.strip()
+            if token.count(".") == 2:
+                return shared.tokens.user(shared.rest.etcd, token)
+            if not shared.bootstrap_tokens:
                 raise unauthorized()
-            return access.of_token(self.server.shared.rest.etcd, token.strip())
+            return access.of_token(shared.rest.etcd, token)
         return access.ANONYMOUS
 
     def _route(self, shared: Server, request: Request) -> None:
@@ -207,8 +212,6 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(code)
         self.send_header("Content-Type", content_type)
         self.send_header("Content-Length", str(len(content)))
-        if code == 429:
-            self.send_header("Retry-After", "1")
         self.end_headers()
         self.wfile.write(content)
 
@@ -233,6 +236,8 @@ def _posted(shared: Server, request: Request, found: Target) -> dict[str, Any]:
         return subresources.review(shared.registry, request, found)
     if found.subresource == "eviction":
         return subresources.evict(shared.rest, request, found)
+    if found.subresource == "token":
+        return shared.tokens.create(shared.rest.etcd, request, found)
     if found.subresource == "binding":
         return subresources.bind(shared.rest, request, found)
     if found.name:

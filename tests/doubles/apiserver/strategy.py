@@ -69,10 +69,23 @@ def new(resource: Resource, obj: Object, user: User, services: Services) -> None
         spec = obj.setdefault("spec", {})
         spec["username"], spec["groups"] = user.name, list(user.groups)
         obj["status"] = {}
+    if resource.plural == "nodes":
+        _keep_pods_away(obj)
     defaults.fill(resource, obj)
     if resource.plural == "services":
         services.allocate(obj, None)
     checked(resource, obj)
+
+
+def _keep_pods_away(node: Object) -> None:
+    """As the admission plugin TaintNodesByCondition: nothing comes before the node has been seen ready."""
+    taint = {"key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"}
+    spec = node.setdefault("spec", {})
+    conditions = (node.get("status") or {}).get("conditions") or []
+    if any((each["type"], each["status"]) == ("Ready", "True") for each in conditions):
+        return
+    if all(each.get("key") != taint["key"] for each in spec.get("taints") or []):
+        spec["taints"] = [*(spec.get("taints") or []), taint]
 
 
 def changed(resource: Resource, old: Object, obj: Object, subresource: str, services: Services) -> None:

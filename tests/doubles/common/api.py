@@ -59,9 +59,9 @@ class Api:
         cluster, user = kubeconfig.current(at(path).read_text())
         return cls(
             server or cluster["server"],
-            _inline(cluster, "certificate-authority") or None,
-            _inline(user, "client-certificate"),
-            _inline(user, "client-key"),
+            inline(cluster, "certificate-authority") or None,
+            inline(user, "client-certificate"),
+            inline(user, "client-key"),
             user.get("token", ""),
             timeout,
         )
@@ -152,7 +152,8 @@ class Api:
         return self.call("PUT", place, replacement)
 
 
-def _inline(entry: dict[str, Any], name: str) -> str:
+def inline(entry: dict[str, Any], name: str) -> str:
+    """What a kubeconfig's entry has as ``name``: in itself, or in the file that it names; "" if neither."""
     if entry.get(f"{name}-data"):
         return kubeconfig.decoded(entry[f"{name}-data"])
     return at(entry[name]).read_text() if entry.get(name) else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 from pathlib import Path
 
 # Tests that need no machine give another root.
@@ -20,6 +21,16 @@ def at(path: str) -> Path:
 def version(program: str) -> str:
     """The version of an installed package, as "v1.33.2"; an error if it is not installed."""
     return at(f"/usr/lib/kubernetes-double/versions/{program}").read_text().strip()
+
+
+def default_address() -> str:
+    """The address of the interface that has the default route; "" where there is none."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))
+            return str(probe.getsockname()[0])
+        except OSError:
+            return ""
 
 
 def write(path: str, text: str, mode: int = 0o600) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import sys
+import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -13,6 +14,8 @@ from common.host import DOUBLE, at
 from common.serving import healthz
 
 LEASE_SECONDS, RETRY_SECONDS = 15, 1
+# What changes together is looked at together.
+GATHER_SECONDS = 0.1
 
 
 def moment(text: str) -> datetime:
@@ -64,25 +67,37 @@ class Leader:
         return True
 
 
-def serve(name: str, port: int, arguments: list[str], work: Callable[[Api, dict[str, str]], None]) -> None:
-    """Answer for health and call ``work`` over and over while this component leads."""
+def serve(
+    name: str,
+    port: int,
+    arguments: list[str],
+    work: Callable[[Api, dict[str, str]], None],
+    wake: threading.Event,
+) -> None:
+    """Answer for health; while this component leads, call ``work`` each second and when ``wake`` is set."""
     if "--version" in arguments:
         print(f"{name}: {DOUBLE}")
         return
     given = flags(arguments)
     tls = at(f"/var/lib/kubernetes-double/{name}.crt"), at(f"/var/lib/kubernetes-double/{name}.key")
-    healthz(given.get("bind-address", "127.0.0.1"), port, tls)
+    healthz(given.get("bind-address", "127.0.0.1"), int(given.get("secure-port", port)), tls)
     leader, last_error = Leader(name), ""
     api: Api | None = None
     while True:
+        leads = False
         try:
             api = api or Api.of(given["kubeconfig"])
-            if leader.leads(api):
+            leads = leader.leads(api)
+            if leads:
                 work(api, given)
             last_error = ""
         except (ApiError, Unreachable, OSError) as error:
-            api, leader.renewed = None, 0.0
+            api, leads, leader.renewed = None, False, 0.0
+            wake.set()
             if str(error) != last_error:
                 last_error = str(error)
                 print(f"E {error}", file=sys.stderr, flush=True)
-        time.sleep(RETRY_SECONDS)
+        if leads and wake.wait(RETRY_SECONDS):
+            time.sleep(GATHER_SECONDS)
+        elif not leads:
+            time.sleep(RETRY_SECONDS)

@@ -1,10 +1,13 @@
-"""kube-controller-manager's place: certificates for kubelets, bootstrap tokens, pod CIDRs, lost nodes."""
+"""kube-controller-manager's place: certificates for kubelets, bootstrap tokens, pod CIDRs, lost nodes, and
+workloads."""
 
 from __future__ import annotations
 
 import contextlib
 import ipaddress
 import sys
+import threading
+import time
 from base64 import b64decode, b64encode
 from datetime import UTC, datetime, timedelta
 
@@ -12,6 +15,7 @@ from common import jws, x509
 from common.api import Api, ApiError, Object
 from common.host import at
 from controllers.component import moment, serve
+from controllers.workloads import Workloads
 
 REQUESTS = "/apis/certificates.k8s.io/v1/certificatesigningrequests"
 SECRETS = "/api/v1/namespaces/kube-system/secrets"
@@ -20,14 +24,28 @@ CLUSTER_INFO = "/api/v1/namespaces/kube-public/configmaps/cluster-info"
 LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
 # --node-monitor-grace-period
 GRACE_SECONDS = 50
+CHORE_SECONDS = 1
 NOT_READY, UNREACHABLE = "node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"
 
 
-def work(api: Api, flags: dict[str, str]) -> None:
-    """One round of all controllers. A conflict is left to the next one."""
-    for controller in (requests, tokens, nodes):
-        with contextlib.suppress(Conflict):
-            controller(api, flags)
+class Manager:
+    """All controllers; ``changed`` is set when they have to look before their time."""
+
+    def __init__(self) -> None:
+        self.changed = threading.Event()
+        self.workloads: Workloads | None = None
+        self.done = 0.0
+
+    def work(self, api: Api, flags: dict[str, str]) -> None:
+        """One round. A conflict is left to the next one."""
+        if time.monotonic() > self.done + CHORE_SECONDS:
+            for chore in (requests, tokens, nodes):
+                with contextlib.suppress(Conflict):
+                    chore(api, flags)
+            self.done = time.monotonic()
+        if self.workloads is None:
+            self.workloads = Workloads(lambda: Api.of(flags["kubeconfig"]), self.changed)
+        self.workloads.round(api)
 
 
 class Conflict(Exception):
@@ -158,4 +176,5 @@ def _taint(api: Api, place: str, node: Object) -> None:
 
 
 if __name__ == "__main__":
-    serve("kube-controller-manager", 10257, sys.argv[1:], work)
+    manager = Manager()
+    serve("kube-controller-manager", 10257, sys.argv[1:], manager.work, manager.changed)

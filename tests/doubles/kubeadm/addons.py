@@ -1,4 +1,4 @@
-"""CoreDNS and kube-proxy, as objects: nothing here runs them."""
+"""CoreDNS and kube-proxy, as objects: their pods are placed as the real ones, and do nothing."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def dns_addon(api: Api, cluster: Document) -> None:
     api.put(CONFIG_MAPS.format("kube-system"), config_map("coredns", "kube-system", {"Corefile": corefile}))
     api.put(
         "/apis/apps/v1/namespaces/kube-system/deployments",
-        _workload("Deployment", "coredns", "kube-dns", image, 2),
+        _deployment("coredns", "kube-dns", image, 2),
     )
     say("[addons] Applied essential addon: CoreDNS")
 
@@ -46,26 +46,40 @@ def proxy_addon(api: Api, cluster: Document) -> None:
     )
     api.put(
         "/apis/apps/v1/namespaces/kube-system/daemonsets",
-        _workload("DaemonSet", "kube-proxy", "kube-proxy", image),
+        _daemon_set("kube-proxy", "kube-proxy", image),
     )
     say("[addons] Applied essential addon: kube-proxy")
 
 
-def _workload(kind: str, name: str, app: str, image: str, replicas: int = 0) -> Object:
+def _deployment(name: str, app: str, image: str, replicas: int) -> Object:
+    tolerated = [
+        {"key": "CriticalAddonsOnly", "operator": "Exists"},
+        {"key": "node-role.kubernetes.io/control-plane", "effect": "NoSchedule"},
+    ]
+    pod = {"priorityClassName": "system-cluster-critical", "tolerations": tolerated}
+    strategy = {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 1}}
+    return _workload("Deployment", name, app, image, pod, replicas=replicas, strategy=strategy)
+
+
+def _daemon_set(name: str, app: str, image: str) -> Object:
+    everywhere = {"hostNetwork": True, "tolerations": [{"operator": "Exists"}]}
+    pod = {"priorityClassName": "system-node-critical", **everywhere}
+    return _workload("DaemonSet", name, app, image, pod, updateStrategy={"type": "RollingUpdate"})
+
+
+def _workload(kind: str, name: str, app: str, image: str, pod: Object, **spec: object) -> Object:
     labels = {"k8s-app": app}
+    containers = [{"name": name, "image": image}]
     return {
         "apiVersion": "apps/v1",
         "kind": kind,
         "metadata": {"name": name, "namespace": "kube-system", "labels": labels},
         "spec": {
-            **({"replicas": replicas} if replicas else {}),
             "selector": {"matchLabels": labels},
             "template": {
                 "metadata": {"labels": labels},
-                "spec": {
-                    "containers": [{"name": name, "image": image}],
-                    "priorityClassName": "system-node-critical",
-                },
+                "spec": {"containers": containers, "nodeSelector": {"kubernetes.io/os": "linux"}, **pod},
             },
+            **spec,
         },
     }

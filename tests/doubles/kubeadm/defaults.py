@@ -9,7 +9,7 @@ import subprocess
 from typing import Any
 
 from common.documents import Document, DocumentError, load
-from common.host import version
+from common.host import default_address, version
 from common.schema import KUBEADM, KUBELET
 from kubeadm.configuration import (
     CONTROL_PLANE_TAINT,
@@ -186,7 +186,7 @@ def _endpoint(node: Document) -> None:
     endpoint = node.get("localAPIEndpoint") or {}
     node["localAPIEndpoint"] = endpoint
     endpoint.setdefault("bindPort", 6443)
-    address = endpoint.setdefault("advertiseAddress", "") or _default_address()
+    address = endpoint.setdefault("advertiseAddress", "") or default_address() or "0.0.0.0"
     endpoint["advertiseAddress"] = address
     try:
         ipaddress.ip_address(address)
@@ -194,16 +194,6 @@ def _endpoint(node: Document) -> None:
         raise DocumentError(
             f'couldn\'t use "{address}" as "apiserver-advertise-address", must be ipv4 or ipv6 address'
         ) from None
-
-
-def _default_address() -> str:
-    """The address of the interface that has the default route."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(("192.0.2.1", 9))
-            return str(probe.getsockname()[0])
-        except OSError:
-            return "0.0.0.0"
 
 
 def _validate_cluster(cluster: Document) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 
 from common import kubeconfig as kubeconfigs
@@ -15,6 +16,9 @@ from kubeadm.phases import Failed, Phase, run, say
 
 BOOTSTRAP = "/etc/kubernetes/bootstrap-kubelet.conf"
 KUBECONFIG = "/etc/kubernetes/kubelet.conf"
+PODS = "/api/v1/namespaces/kube-system/pods"
+ETCD = "kubeadm.kubernetes.io/etcd.advertise-client-urls"
+ETCD_SECONDS = 40
 
 WORKER_DONE = """
 This node has joined the cluster:
@@ -131,14 +135,21 @@ def join(configuration: Configuration, options: dict[str, object], skipped: Sequ
         kubelet.start()
         waiting.for_kubelet(configuration)
 
+    etcd_limit = seconds(configuration.timeout("etcdAPICall"))
+
+    def check_etcd() -> None:
+        say("[check-etcd] Checking that the etcd cluster is healthy")
+        members.check_health(_other_etcds(bootstrap(), configuration), etcd_limit)
+
     def etcd() -> None:
+        others = _other_etcds(bootstrap(), configuration)
+        known = members.add(others, configuration.name, configuration.address, etcd_limit)
         say("[etcd] Announced new etcd member joining to the existing etcd cluster")
-        other = _other_control_plane(bootstrap(), configuration)
-        known = members.add(other, configuration.name, configuration.address)
         say('[etcd] Creating static Pod manifest for "etcd"')
         manifests.write_manifest(configuration, "etcd", members=known)
+        members.promote(others, configuration.address, etcd_limit)
         say("[etcd] Waiting for the new etcd member to join the cluster. This can take up to 40s")
-        members.promote(other, configuration.address)
+        members.check_health([*others, configuration.address], ETCD_SECONDS)
 
     def wait_bootstrap() -> None:
         say("[kubelet-start] Waiting for the kubelet to perform the TLS Bootstrap")
@@ -165,6 +176,7 @@ def join(configuration: Configuration, options: dict[str, object], skipped: Sequ
             ("control-plane-prepare/certs", certificates),
             ("control-plane-prepare/kubeconfig", lambda: certs.kubeconfigs(configuration, files)),
             ("control-plane-prepare/control-plane", control_plane),
+            ("check-etcd", check_etcd),
             ("kubelet-start", start_kubelet),
             ("etcd-join", etcd),
             ("kubelet-wait-bootstrap", wait_bootstrap),
@@ -249,19 +261,22 @@ def _registered(api: Api, name: str) -> dict[str, object] | None:
         return None
 
 
-def _other_control_plane(api: Api, configuration: Configuration) -> str:
-    """The address of an etcd that is there already: that of a control plane's static pod."""
-    pods = Api.of(cluster.ADMIN, server=api.server).items(
-        "/api/v1/namespaces/kube-system/pods?labelSelector=component%3Detcd"
-    )
-    for pod in pods:
-        url = (pod["metadata"].get("annotations") or {}).get(
-            "kubeadm.kubernetes.io/etcd.advertise-client-urls", ""
-        )
-        address = str(url).removeprefix("https://").rpartition(":")[0]
-        if address and address != configuration.address:
-            return address
-    raise Failed("could not retrieve the list of etcd endpoints")
+def _other_etcds(api: Api, configuration: Configuration) -> list[str]:
+    """The addresses of the etcds that are there already: those of the control plane's static pods."""
+    admin = Api.of(cluster.ADMIN, server=api.server)
+    pods = f"{PODS}?labelSelector=component%3Detcd%2Ctier%3Dcontrol-plane"
+
+    def listed() -> list[str] | None:
+        with contextlib.suppress(ApiError, Unreachable):
+            urls = [(pod["metadata"].get("annotations") or {}).get(ETCD, "") for pod in admin.items(pods)]
+            addresses = [str(url).removeprefix("https://").rpartition(":")[0] for url in urls]
+            return [address for address in addresses if address not in ("", configuration.address)] or None
+        return None
+
+    found = waiting.until(listed, seconds(configuration.timeout("kubernetesAPICall")))
+    if found is None:
+        raise Failed("could not retrieve the list of etcd endpoints")
+    return found
 
 
 def check_version(release: str) -> None:

@@ -9,6 +9,8 @@ from common.api import Api, ApiError, Unreachable
 from common.host import at
 from kubeadm import cluster, kubelet, manifests, members
 from kubeadm.phases import Failed, run, say, warn
+from kubelet import pods
+from kubelet.record import everything_recorded
 
 # The files that go; the folders stay, empty.
 FILES = [
@@ -20,6 +22,8 @@ FILES = [
     "scheduler.conf",
 ]
 EMPTIED = ["/etc/kubernetes/manifests", "/var/lib/kubelet", "/etc/kubernetes/pki", "/etc/kubernetes/tmp"]
+
+REMOVAL_SECONDS = 120
 
 LEFT = """
 The reset process does not perform cleanup of CNI plugin configuration,
@@ -42,12 +46,9 @@ def reset(options: dict[str, object]) -> None:
         address = own["metadata"]["annotations"]["kubeadm.kubernetes.io/etcd.advertise-client-urls"]
         address = address.removeprefix("https://").rpartition(":")[0]
         try:
-            others = [
-                m for m in members.members("127.0.0.1") if f"https://{address}:2380" not in m["peerURLs"]
-            ]
-            if others:
+            if len(members.members(["127.0.0.1"])) > 1:
                 say("[reset] Removing the etcd member of this node from the cluster")
-                members.remove("127.0.0.1", address)
+                members.remove(["127.0.0.1"], address, REMOVAL_SECONDS)
             else:
                 say("[reset] This is the only remaining etcd member in the etcd cluster, skip removing it.")
         except (Failed, OSError) as error:
@@ -59,6 +60,8 @@ def reset(options: dict[str, object]) -> None:
     def clean() -> None:
         say("[reset] Stopping the kubelet service")
         kubelet.stop()
+        for node, uid in everything_recorded():
+            pods.clear(node, uid)
         say('[reset] Unmounting mounted directories in "/var/lib/kubelet"')
         _unmount()
         emptied = [*EMPTIED, *(["/var/lib/etcd"] if own else [])]

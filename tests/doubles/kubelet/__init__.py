@@ -1,1 +1,1 @@
-"""A double of kubelet: its node, static pods (as local processes) and certificates, no containers."""
+"""A double of kubelet: its node, its certificates, and its pods as local processes instead of containers."""

@@ -13,7 +13,9 @@ from common.documents import DocumentError, load
 from common.host import DOUBLE, at, version
 from common.serving import healthz
 from kubelet.identity import Identity, NoCredentials
-from kubelet.node import Node, runtime_refusal
+from kubelet.node import Node, network_is_ready, runtime_refusal
+from kubelet.pod import Surroundings
+from kubelet.pods import Pods, kubeconfigs
 from kubelet.static import StaticPods
 
 _FLAGS = """
@@ -113,10 +115,23 @@ def run(given: dict[str, str]) -> None:
         raise Refused(f"failed to listen: {error}") from None
     except x509.OpensslError as error:
         raise Refused(f"failed to make the serving certificate: {error}") from None
+    around = Surroundings(identity.name, node.address, network_is_ready, kubeconfigs(identity.cluster))
+    bound = Pods(identity.api, around)
+
+    def keep_bound() -> None:
+        while not node.registered.wait(TICK_SECONDS):
+            if stopping.is_set():
+                return
+        bound.keep(stopping)
+
+    keeper = threading.Thread(target=keep_bound, daemon=True)
+    keeper.start()
     threading.Thread(target=node.keep, args=(pods, stopping), daemon=True).start()
     while not stopping.is_set():
         pods.tend()
         time.sleep(TICK_SECONDS)
+    keeper.join(2)
+    bound.stop()
     pods.stop()
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import yaml
 from common import kubeconfig, x509
-from common.api import Api, ApiError, Unreachable
+from common.api import Api, ApiError, Unreachable, inline
 from common.host import at, write
 
 PKI = "/var/lib/kubelet/pki"
@@ -44,6 +44,11 @@ class Identity:
         if not at(self.config).exists():
             self._bootstrap()
         return Api.of(self.config)
+
+    def cluster(self) -> dict[str, str]:
+        """The API server that this kubelet speaks to, and the CA that it trusts, as "server" and "ca"."""
+        cluster, _ = kubeconfig.current(at(self.config).read_text())
+        return {"server": cluster["server"], "ca": inline(cluster, "certificate-authority")}
 
     def _keep_first_certificate(self) -> None:
         """The certificate in kubelet.conf, which kubeadm made, becomes the first of kubelet's own."""

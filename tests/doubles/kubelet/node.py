@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from common.api import Api, ApiError, Object, Unreachable
-from common.host import at, fault, version
+from common.host import at, default_address, fault, version
 from common.x509 import OpensslError
 from kubelet.identity import Identity
 from kubelet.static import StaticPods, now
@@ -61,9 +61,10 @@ class Node:
         self, identity: Identity, flags: dict[str, str], settings: dict[str, Any], endpoint: str
     ) -> None:
         self.identity, self.flags, self.settings, self.endpoint = identity, flags, settings, endpoint
-        self.address = flags.get("node-ip") or _default_address()
+        self.address = flags.get("node-ip") or default_address() or "127.0.0.1"
         # What was installed when this process began is what runs, whatever is installed meanwhile.
         self.version, self.runtime = version("kubelet"), _runtime_version()
+        self.registered = threading.Event()
 
     def keep(self, pods: StaticPods, stopping: threading.Event) -> None:
         """Register once, then post status, lease and mirror pods until told to stop, whatever fails."""
@@ -75,6 +76,7 @@ class Node:
                     # Only who has registered goes on: a node that is deleted later is not made again.
                     beginning = self.identity.api()
                     uid, api = self.register(beginning), beginning
+                    self.registered.set()
                 conditions = self.conditions()
                 seen = {condition["type"]: condition["message"] for condition in conditions}
                 due = time.monotonic() >= beaten + HEARTBEAT_SECONDS
@@ -257,12 +259,3 @@ def _read(path: str) -> str:
 def _os_name() -> str:
     match = re.search(r'^PRETTY_NAME="?([^"\n]+)', _read("/etc/os-release"), re.MULTILINE)
     return match[1] if match else "Linux"
-
-
-def _default_address() -> str:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(("192.0.2.1", 9))
-            return str(probe.getsockname()[0])
-        except OSError:
-            return "127.0.0.1"

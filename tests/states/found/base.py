@@ -19,6 +19,8 @@ _WHOLE = "inc"
 
 @dataclass(frozen=True)
 class Base:
+    began: float
+    """Its own time when it began to answer, in Unix seconds, and below when it came to an end."""
     user: str
     """Who a command over SSH runs as."""
     container: str
@@ -40,12 +42,14 @@ class Base:
     """The addresses that each name of the lab resolves to."""
     units: dict[str, Unit]
     files: dict[str, File]
+    ended: float
 
 
 def questions(data: dict[str, Any]) -> dict[str, str]:
     """For the host that the inventory has this data of."""
     names = " ".join(entry["name"] for entry in data["etc_hosts"])
     return {
+        "began": "date +%s.%N",
         "user": 'echo "${SUDO_USER:-$(id -un)}"',
         "container": "systemd-detect-virt --container | grep -vx none",
         "distribution": '. /etc/os-release && echo "$ID-$VERSION_ID"',
@@ -64,12 +68,14 @@ def questions(data: dict[str, Any]) -> dict[str, str]:
         "names": f"getent ahostsv4 {names}",
         "units": units(OFF),
         "files": files(MODULES_FILE, SYSCTL_FILE, LOGIN_FILE, "/etc/fstab", "/etc/hosts", "/etc/timezone"),
+        "ended": "date +%s.%N",
     }
 
 
 def read(found: Answers) -> Base:
     packages = [line.split("|") for line in found["packages"].splitlines()]
     return Base(
+        began=float(found["began"]),
         user=found["user"].strip(),
         container=found["container"].strip(),
         distribution=found["distribution"].strip(),
@@ -88,6 +94,7 @@ def read(found: Answers) -> Base:
         names=_names(found["names"]),
         units=read_units(found["units"]),
         files=read_files(found["files"]),
+        ended=float(found["ended"]),
     )
 
 

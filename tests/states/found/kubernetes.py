@@ -24,7 +24,7 @@ _SECRETS = (
     "/etc/kubernetes/*.conf /etc/kubernetes/pki/*.key /etc/kubernetes/pki/etcd/*.key /root/.kube/config"
 )
 
-_KUBECTL = f"kubectl --kubeconfig {ADMIN} --request-timeout 20s"
+KUBECTL = f"kubectl --kubeconfig {ADMIN} --request-timeout 20s"
 
 
 @dataclass(frozen=True)
@@ -100,16 +100,16 @@ class Cluster:
 
 def cluster_questions() -> dict[str, str]:
     return {
-        "health": f"{_KUBECTL} get --raw '/readyz?verbose' | tail -n 1; echo",
-        "version": f"{_KUBECTL} get --raw /version; echo",
-        "nodes": f"{_KUBECTL} get nodes -o json",
+        "health": f"{KUBECTL} get --raw '/readyz?verbose' | tail -n 1; echo",
+        "version": f"{KUBECTL} get --raw /version; echo",
+        "nodes": f"{KUBECTL} get nodes -o json",
         "configuration": (
-            f"{_KUBECTL} -n kube-system get configmap kubeadm-config"
+            f"{KUBECTL} -n kube-system get configmap kubeadm-config"
             " -o jsonpath='{.data.ClusterConfiguration}'; echo"
         ),
         "context": "kubectl --kubeconfig /root/.kube/config config current-context",
         "contexts": "kubectl --kubeconfig /root/.kube/config config get-contexts -o name",
-        "proxies": f"{_KUBECTL} -n kube-system get daemonset kube-proxy --ignore-not-found -o name",
+        "proxies": f"{KUBECTL} -n kube-system get daemonset kube-proxy --ignore-not-found -o name",
     }
 
 

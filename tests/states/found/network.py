@@ -28,6 +28,7 @@ _PROTOCOL = re.compile(r" proto (\S+)")
 class Link:
     up: bool
     kind: str
+    mac: str
     addresses: list[str]
     """All IPv4 addresses with their prefix lengths."""
 
@@ -89,6 +90,7 @@ def _link(link: dict[str, Any]) -> Link:
     return Link(
         up="UP" in link["flags"],
         kind=link.get("linkinfo", {}).get("info_kind", ""),
+        mac=link.get("address", ""),
         addresses=[
             f"{one['local']}/{one['prefixlen']}" for one in link["addr_info"] if one.get("family") == "inet"
         ],

@@ -22,14 +22,20 @@ def script(questions: Mapping[str, str]) -> str:
     return "\n".join(parts)
 
 
-def together(questions: Mapping[str, str]) -> str:
-    """As ``script``, for questions that mostly wait: all are asked at once, errors are answers too."""
-    parts = [
+def together(questions: Mapping[str, str], *, functions: str = "", at_once: int = 0) -> str:
+    """As ``script``, for questions that mostly wait: all are asked at once, errors are answers too.
+
+    ``functions`` are shell functions that the questions use. With ``at_once`` no more than that many wait
+    at a time.
+    """
+    parts = ["export LC_ALL=C", functions]
+    for number, (name, command) in enumerate(questions.items(), start=1):
         # A name and its answer are written by one printf, so that they stay together.
-        f"printf '%s\\n%s\\n' {shlex.quote(_MARK.format(name))} \"$({{ {command}; }} 2>&1)\" &"
-        for name, command in questions.items()
-    ]
-    return "\n".join(["export LC_ALL=C", *parts, "wait"])
+        mark = shlex.quote(_MARK.format(name))
+        parts.append(f"printf '%s\\n%s\\n' {mark} \"$({{ {command}; }} 2>&1)\" &")
+        if at_once and number % at_once == 0:
+            parts.append("wait")
+    return "\n".join([*filter(None, parts), "wait"])
 
 
 def answers(output: str) -> Answers:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import socket
 import ssl
 import subprocess
@@ -16,18 +15,10 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import pytest
+from tests.unit.real import program
 
 DOUBLES = Path(__file__).parents[2] / "doubles"
 _START = 30  # seconds for a program to come up
-
-
-def program(name: str) -> str:
-    """Where a program is; skips the test where it is not."""
-    found = shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/lib/kubernetes-double")
-    if not found:
-        pytest.skip(f"{name} is not installed")
-    return found
 
 
 def free_port() -> int:
@@ -134,6 +125,7 @@ class ApiServer:
             f"--client-ca-file={self.certificates.ca}", "--enable-admission-plugins=NodeRestriction",
             "--enable-bootstrap-token-auth=true", *self.etcd.client_flags, f"--secure-port={self.port}",
             "--service-cluster-ip-range=10.96.0.0/16", f"--tls-cert-file={certificate}",
+            f"--service-account-signing-key-file={self.certificates.folder / 'ca.key'}",
             f"--tls-private-key-file={key}", *flags,
         ]  # fmt: skip
         environment = {

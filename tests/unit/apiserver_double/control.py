@@ -81,7 +81,10 @@ class Node(Host):
         asked = fact()
         answered = self.shell(asked.command(**arguments))
         assert answered.returncode == 0, answered.stderr
-        return asked.process(answered.stdout.splitlines())
+        printed = answered.stdout
+        for path, place in self.paths.items():
+            printed = printed.replace(str(place), path)
+        return asked.process(printed.splitlines())
 
     def commands(self, operation: Any, **arguments: Any) -> Iterator[PyinfraCommand]:
         """As pyinfra takes them: each once the one before it has been carried out."""

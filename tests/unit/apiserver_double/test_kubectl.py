@@ -303,9 +303,10 @@ def test_dependents_follow_their_owner_unless_orphaned(kubectl: Client) -> None:
         kubectl("create", "-f", "-", stdin=json.dumps(child))
         kubectl("delete", "deployment", "owner", f"--cascade={cascade}")
         until = time.monotonic() + 10
-        owned = "jsonpath={.items[*].metadata.ownerReferences}"
-        while kubectl("get", "configmaps", "-l", "child", "-o", owned) and time.monotonic() < until:
+        owned = ("get", "configmaps", "-l", "child", "-o", "jsonpath={.items[*].metadata.ownerReferences}")
+        while kubectl(*owned) and time.monotonic() < until:
             time.sleep(0.1)
+        assert kubectl(*owned) == ""
         assert kubectl("get", "configmaps", "-l", "child", "-o", "name") == left
     kubectl("delete", "configmap", "child")
 

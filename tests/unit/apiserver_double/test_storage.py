@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from .cluster import DOUBLES, ApiServer, Client, Cluster, program
+from tests.unit.real import program
+
+from .cluster import DOUBLES, ApiServer, Client, Cluster
 
 
 def other_client(cluster: Cluster, server: ApiServer) -> Client:

@@ -10,8 +10,9 @@ import tarfile
 from pathlib import Path
 
 import pytest
+import yaml
 
-from tests.doubles import build, kubectl, oci, packages, programs
+from tests.doubles import build, debian, oci, packages, programs
 
 pytestmark = pytest.mark.skipif(
     not (shutil.which("dpkg-deb") and shutil.which("gpg")), reason="dpkg-deb and gpg build the mirror"
@@ -22,10 +23,10 @@ pytestmark = pytest.mark.skipif(
 def mirror(tmp_path_factory):
     """A mirror for which nothing need be fetched, and what a deploy has to be told of it."""
     patch = pytest.MonkeyPatch()
-    patch.setattr(programs, "_helm", lambda cache: None)
+    patch.setattr(programs, "helm", lambda cache: None)
     real = tmp_path_factory.mktemp("kubectl") / "kubectl"
     real.write_text("#!/bin/sh\n")
-    patch.setattr(kubectl, "program", lambda cache: real)
+    patch.setattr(debian, "program", lambda name, cache: real)
     patch.setattr(build, "CACHE", tmp_path_factory.mktemp("cache"))
     root = tmp_path_factory.mktemp("mirror")
     yield root, build.build(root, ("1.33.2", "1.34.0"))
@@ -120,6 +121,17 @@ def test_archives_have_the_checksums_that_are_told(mirror) -> None:
                     assert tar.getmember(name).mode == 0o755
 
 
+def test_charts_are_a_repository_of_helm(mirror) -> None:
+    root, data = mirror
+    index = yaml.safe_load((root / "charts/index.yaml").read_text())["entries"]["cilium"]
+    told = data["charts"]["cilium"]["sha256"]
+    assert {entry["version"]: entry["digest"] for entry in index} == told
+    assert {"1.17.9", "1.18.0", "1.18.3", "1.19.0"} <= told.keys()
+    for version, digest in told.items():
+        content = (root / f"charts/cilium-{version}.tgz").read_bytes()
+        assert hashlib.sha256(content).hexdigest() == digest
+
+
 def test_a_double_says_that_it_is_one(mirror, tmp_path) -> None:
     root, data = mirror
     with tarfile.open(root / "archives/cilium-linux-amd64.tar.gz") as tar:
@@ -131,10 +143,8 @@ def test_a_double_says_that_it_is_one(mirror, tmp_path) -> None:
         ["sh", tmp_path / "cilium", "version"], capture_output=True, text=True, check=True
     ).stdout
     assert said == f"cilium v{version} (a test double)\n"
-    assert (
-        subprocess.run(["sh", tmp_path / "cilium", "install"], capture_output=True, check=False).returncode
-        == 1
-    )
+    refused = subprocess.run(["sh", tmp_path / "cilium", "install"], capture_output=True, check=False)
+    assert refused.returncode == 1
 
 
 def test_an_image_has_one_digest(mirror, tmp_path) -> None:
@@ -157,7 +167,7 @@ def test_a_deploy_is_told_all_of_it(mirror) -> None:
     told = build.overrides(data, "http://10.0.2.2:8000")
     assert told[:2] == ["--data", "mirror=http://10.0.2.2:8000"]
     keys = [entry.partition("=")[0] for entry in told[1::2]]
-    assert keys == ["mirror", "apt_repositories", "archives", "images", "image_digests"]
+    assert keys == ["mirror", "apt_repositories", "archives", "charts", "images", "image_digests"]
 
 
 def test_nothing_is_overwritten(mirror) -> None:

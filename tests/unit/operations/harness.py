@@ -36,6 +36,7 @@ class Host:
 
     facts: dict[str, Any]
     name: str = "k8s-w1"
+    data: dict[str, Any] = field(default_factory=dict)
     noops: list[str] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)

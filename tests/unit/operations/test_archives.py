@@ -20,6 +20,7 @@ import pytest
 from ciliumlab.facts.archives import NOTES, Programs
 from ciliumlab.operations.downloads import CACHE
 
+from . import machine as machines
 from .harness import Host, run
 
 if not Path("/usr/lib/apt/apt-helper").exists():
@@ -28,18 +29,14 @@ if not Path("/usr/lib/apt/apt-helper").exists():
 HELM = "/usr/local/bin/helm"
 
 
-class Machine:
-    """A host whose folders are below ``root``, and a server of what is in its folder ``up``."""
+class Machine(machines.Machine):
+    """A host, and a server of what is in its folder ``up``."""
 
     def __init__(self, root: Path, url: str) -> None:
-        self.root, self.url = root, url
-        (root / "usr/local/bin").mkdir(parents=True)
-        (root / "var").mkdir()
-
-    def shell(self, command: str) -> subprocess.CompletedProcess[str]:
-        for folder in ("/usr/local/bin", CACHE, NOTES):
-            command = command.replace(folder, f"{self.root}{folder}")
-        return subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
+        super().__init__(root, "/usr/local/bin", CACHE, NOTES)
+        self.url = url
+        self.at("/usr/local/bin").mkdir(parents=True)
+        self.at("/var").mkdir()
 
     def fact(self) -> Any:
         printed = self.shell(Programs().command([HELM])).stdout.replace(str(self.root), "").splitlines()

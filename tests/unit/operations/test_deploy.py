@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 import os
 import re
+import runpy
 import subprocess
 import sys
+from dataclasses import fields
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from ciliumlab.settings import Settings
 
 from .harness import ROOT
 
@@ -256,6 +260,37 @@ def test_a_wrong_setting_ends_before_any_host() -> None:
     assert result.returncode == 2
     assert "--data datapath: must be native, vxlan or geneve, not foo" in result.stderr
     assert "Connecting" not in result.stderr
+
+
+def test_what_cilium_cannot_be_ends_before_any_host() -> None:
+    values = 'cilium_extra_values={"routingModee": "native", "autoDirectNodeRoutes": false}'
+    result = pyinfra("-y", "--data", values, "inventory/lab.py", "tasks/base.py")
+    assert result.returncode == 2
+    told = [line for line in result.stderr.splitlines() if line.startswith("cilium_extra_values: ")]
+    assert [line.split(": ")[1] for line in told] == ["routingModee", "autoDirectNodeRoutes"]
+    assert "Connecting" not in result.stderr
+
+
+def test_hosts_are_given_what_cilium_s_stages_need() -> None:
+    chosen = 'charts={"cilium": {"version": "1.18.0", "url": "https://a.test/c", "sha256": "%s"}}' % (
+        "a" * 64
+    )
+    arguments = ("--data", "cilium_version=1.18.3", "--data", "datapath=geneve", "--data", chosen)
+    result = pyinfra(*arguments, "inventory/lab.py", "debug-inventory", "--json")
+    for host in json.loads(result.stdout):
+        data = host["data"]
+        assert data["helm_values"]["tunnelProtocol"] == "geneve"
+        assert [made["kind"] for made in data["kubernetes_objects"]] == ["CiliumLoadBalancerIPPool"]
+        assert data["helm_charts"]["cilium"]["url"] == "https://a.test/c"
+        assert data["pinned_manifests"]["local-path-provisioner"]["version"] == "0.0.31"
+
+
+def test_nothing_that_a_host_is_given_can_be_overridden_as_a_setting() -> None:
+    """``--data`` beats a host's own data: a setting of the same name would come through raw."""
+    groups = runpy.run_path(str(ROOT / "inventory" / "lab.py"))
+    given = {name for _, data in groups["nodes"] for name in data}
+    assert "helm_values" in given
+    assert not given & {setting.name for setting in fields(Settings)}
 
 
 def test_settings_reach_the_plan() -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from ciliumlab.facts.etcd import Etcd, EtcdState
 
+from . import machine as machines
 from .harness import Host, run
 
 # etcd.yaml as kubeadm 1.33 writes it, shortened.
@@ -59,15 +58,15 @@ exit $status
 """
 
 
-class Machine:
-    """A folder that stands in for the root of a control-plane node."""
+class Machine(machines.Machine):
+    """A control-plane node."""
 
     def __init__(self, root: Path) -> None:
-        self.root = root
-        self.manifests = root / "etc/kubernetes/manifests"
-        self.data = root / "var/lib/etcd"
-        self.snapshots = root / "var/backups/etcd"
-        for folder in (self.manifests, self.data / "member", self.snapshots, root / "bin"):
+        super().__init__(root, "/etc/kubernetes", "/var/lib", "/var/backups")
+        self.manifests = self.at("/etc/kubernetes/manifests")
+        self.data = self.at("/var/lib/etcd")
+        self.snapshots = self.at("/var/backups/etcd")
+        for folder in (self.manifests, self.data / "member", self.snapshots):
             folder.mkdir(parents=True)
         (self.manifests / "etcd.yaml").write_text(MANIFEST)
         for pod in ("kube-apiserver", "kube-controller-manager", "kube-scheduler"):
@@ -78,27 +77,10 @@ class Machine:
             body = PROGRAMS.get(name) or f'PATH=${{PATH#*:}} {name} "$@"'
             if name in CHANGING:
                 body = CUT + body + THEN
-            path = root / "bin" / name
-            path.write_text(f"#!/bin/sh\n{body}\n")
-            path.chmod(0o755)
-
-    def shell(self, command: str, **cut: str) -> subprocess.CompletedProcess[str]:
-        for folder in ("/etc/kubernetes", "/var/lib", "/var/backups"):
-            command = command.replace(folder, f"{self.root}{folder}")
-        environment = {"PATH": f"{self.root}/bin:{os.environ['PATH']}", "ROOT": str(self.root), **cut}
-        return subprocess.run(
-            ["sh", "-c", command],
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+            self.program(name, body)
 
     def fact(self) -> EtcdState:
-        fact = Etcd()
-        found = fact.process(self.shell(fact.command()).stdout.splitlines())
-        assert found is not None
+        found: EtcdState = self.read(Etcd())
         return found
 
     def restore(self, **cut: str) -> bool:
@@ -170,14 +152,14 @@ def test_a_snapshot_that_cannot_be_read_leaves_the_cluster_alone(machine: Machin
 
 
 def test_etcd_that_does_not_stop_is_an_error(machine: Machine) -> None:
-    (machine.root / "bin/pgrep").write_text("#!/bin/sh\nexit 0\n")
+    machine.program("pgrep", "exit 0")
     _, stop, *_ = run("etcd.restored", Host({"Etcd": machine.fact()}), {"snapshot": SNAPSHOT})
     result = machine.shell(str(stop))
     assert (result.returncode, result.stderr) == (1, "etcd or the API server does not stop\n")
 
 
 def test_an_api_server_that_does_not_come_back_is_an_error_in_its_own_words(machine: Machine) -> None:
-    (machine.root / "bin/kubectl").write_text('#!/bin/sh\necho "connection refused: $*" >&2; exit 1\n')
+    machine.program("kubectl", 'echo "connection refused: $*" >&2; exit 1')
     *_, wait = run("etcd.restored", Host({"Etcd": machine.fact()}), {"snapshot": SNAPSHOT})
     result = machine.shell(str(wait))
     assert result.returncode == 1

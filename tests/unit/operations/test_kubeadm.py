@@ -15,6 +15,7 @@ import yaml
 from ciliumlab.operations.kubeadm import invitation
 from ciliumlab.operations.steps import On, Shell
 
+from . import machine as machines
 from .harness import Host, run
 
 NEVER = {
@@ -43,24 +44,17 @@ JOIN = {
 }
 
 
-class Machine:
-    """A folder that stands in for a host's root, and programs of its own."""
+class Machine(machines.Machine):
+    """A host whose commands are given documents, and may be killed."""
 
     def __init__(self, root: Path) -> None:
-        self.root = root
-        self.note = root / "var/lib/ciliumlab/kubeadm-started"
-        (root / "bin").mkdir()
-        self.environment = {"PATH": f"{root}/bin:{os.environ['PATH']}", "ROOT": str(root)}
-
-    def program(self, name: str, body: str) -> None:
-        path = self.root / "bin" / name
-        path.write_text(f"#!/bin/sh\n{body}\n")
-        path.chmod(0o755)
+        super().__init__(root, "/var/lib")
+        self.note = self.at("/var/lib/ciliumlab/kubeadm-started")
 
     def start(self, command: Shell) -> subprocess.Popen[str]:
         """As pyinfra does: in a shell, with what is given on standard input, which then ends."""
         process = subprocess.Popen(
-            ["sh", "-c", command.get_raw_value().replace("/var/lib", f"{self.root}/var/lib")],
+            ["sh", "-c", self.here(command.get_raw_value())],
             env=self.environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

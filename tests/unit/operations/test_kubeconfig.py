@@ -1,10 +1,7 @@
-"""root's kubeconfig as the real kubectl merges it, where there is one."""
+"""root's kubeconfig as the real kubectl merges it."""
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +9,10 @@ import pytest
 import yaml
 
 from ciliumlab.facts.kubeconfig import Kubeconfig, KubeconfigState
+from tests.unit.real import program
 
 from .harness import Host, run
-
-pytestmark = pytest.mark.skipif(shutil.which("kubectl") is None, reason="there is no kubectl on this machine")
+from .machine import Machine
 
 CONTEXT = {"context": "HomeLab"}
 
@@ -36,34 +33,21 @@ ADMIN = kubeconfig(
 )
 
 
-class Home:
-    """A folder that stands in for a host's root."""
+class Home(Machine):
+    """A control-plane node, with the real kubectl."""
 
     def __init__(self, root: Path) -> None:
-        self.root = root
-        self.config = root / "root/.kube/config"
-        self.admin = root / "etc/kubernetes/admin.conf"
+        super().__init__(root, "/root/.kube", "/etc/kubernetes")
+        self.config = self.at("/root/.kube/config")
+        self.admin = self.at("/etc/kubernetes/admin.conf")
         self.admin.parent.mkdir(parents=True)
-        (root / "tmp").mkdir()
+        self.at("/tmp").mkdir()
         self.admin.write_text(yaml.safe_dump(ADMIN))
-
-    def shell(self, command: str) -> subprocess.CompletedProcess[str]:
-        for folder in ("/root/.kube", "/etc/kubernetes"):
-            command = command.replace(folder, f"{self.root}{folder}")
-        environment = {"PATH": os.environ["PATH"], "HOME": str(self.root), "TMPDIR": f"{self.root}/tmp"}
-        return subprocess.run(
-            ["sh", "-c", command],
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        self.at("/bin/kubectl").symlink_to(program("kubectl"))
+        self.environment |= {"HOME": str(root), "TMPDIR": f"{root}/tmp"}
 
     def fact(self) -> KubeconfigState:
-        fact = Kubeconfig()
-        found = fact.process(self.shell(fact.command(**CONTEXT)).stdout.splitlines())
-        assert found is not None
+        found: KubeconfigState = self.read(Kubeconfig(), **CONTEXT)
         return found
 
     def deploy(self, operation: str = "kubeconfig.present") -> int:
@@ -75,7 +59,7 @@ class Home:
         assert list((self.root / "tmp").iterdir()) == []
         return len(commands)
 
-    def read(self) -> dict[str, Any]:
+    def held(self) -> dict[str, Any]:
         found: dict[str, Any] = yaml.safe_load(self.config.read_text())
         return found
 
@@ -97,7 +81,7 @@ def named(config: dict[str, Any], kind: str) -> list[str]:
 def test_the_first_one(home: Home) -> None:
     assert home.fact()["contexts"] == []
     assert home.deploy() == 1
-    config = home.read()
+    config = home.held()
     assert (named(config, "contexts"), config["current-context"]) == (["HomeLab"], "HomeLab")
     assert config["users"] == ADMIN["users"]
     assert config["clusters"] == ADMIN["clusters"]
@@ -109,7 +93,7 @@ def test_the_first_one(home: Home) -> None:
 def test_another_cluster_and_the_context_that_somebody_chose_stay(home: Home) -> None:
     home.write(kubeconfig("https://work.example.org", "work", "work", "work"))
     assert home.deploy() == 1
-    config = home.read()
+    config = home.held()
     assert named(config, "contexts") == ["HomeLab", "work"]
     assert named(config, "clusters") == ["kubernetes", "work"]
     assert config["current-context"] == "work"
@@ -119,7 +103,7 @@ def test_another_cluster_and_the_context_that_somebody_chose_stay(home: Home) ->
 def test_without_a_chosen_context_the_lab_is_the_current_one(home: Home) -> None:
     home.write(kubeconfig("https://work.example.org", "work", "work"))
     home.deploy()
-    assert home.read()["current-context"] == "HomeLab"
+    assert home.held()["current-context"] == "HomeLab"
     assert home.deploy() == 0
 
 
@@ -127,7 +111,7 @@ def test_a_cluster_that_was_made_anew_replaces_the_former_one(home: Home) -> Non
     home.deploy()
     home.admin.write_text(home.admin.read_text().replace("S0VZ", "TkVX"))
     assert home.deploy() == 1
-    assert home.read()["users"][0]["user"] == {"client-key-data": "TkVX"}
+    assert home.held()["users"][0]["user"] == {"client-key-data": "TkVX"}
     assert home.deploy() == 0
 
 
@@ -159,7 +143,7 @@ def test_what_is_taken_away_is_the_labs_alone(home: Home) -> None:
     home.write(kubeconfig("https://work.example.org", "work", "work", "work"))
     home.deploy()
     assert home.deploy("kubeconfig.absent") == 1
-    config = home.read()
+    config = home.held()
     assert (named(config, "contexts"), named(config, "clusters"), named(config, "users")) == (
         ["work"],
         ["work"],
@@ -172,7 +156,7 @@ def test_what_is_taken_away_is_the_labs_alone(home: Home) -> None:
 def test_the_current_context_goes_with_the_lab(home: Home) -> None:
     home.deploy()
     assert home.deploy("kubeconfig.absent") == 1
-    assert home.read()["current-context"] == ""
+    assert home.held()["current-context"] == ""
     assert home.deploy("kubeconfig.absent") == 0
 
 

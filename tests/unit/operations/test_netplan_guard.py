@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from ciliumlab.operations.netplan_guard import Change, script
+
+from . import machine as machines
 
 CHANGE = Change(
     file="60-lab",
@@ -24,32 +25,26 @@ CHANGE = Change(
 )
 
 # Each notes how it was called. What it does besides is in the file of its name below "does".
-_PROGRAM = """#!/bin/sh
-echo "${0##*/} $*" >> "$ROOT/calls"
+_PROGRAM = """echo "${0##*/} $*" >> "$ROOT/calls"
 [ ! -e "$ROOT/does/${0##*/}" ] || . "$ROOT/does/${0##*/}"
 """
 
 
-@dataclass
-class Machine:
-    """A folder that stands in for a host's root."""
+class Machine(machines.Machine):
+    """A host with a network, of which nothing is real."""
 
-    root: Path
-
-    def __post_init__(self) -> None:
+    def __init__(self, root: Path) -> None:
+        super().__init__(root, "/etc/netplan", "/run/", "/sys/")
         for folder in (
             "etc/netplan",
             "run/netplan",
             "run/ciliumlab/netplan",
             "sys/class/net/eth1",
-            "bin",
             "does",
         ):
             (self.root / folder).mkdir(parents=True)
         for program in ("netplan", "networkctl", "systemctl", "systemd-run", "ip"):
-            path = self.root / "bin" / program
-            path.write_text(_PROGRAM)
-            path.chmod(0o755)
+            self.program(program, _PROGRAM)
         self.does("ip", 'echo "    inet 192.168.10.100/24 brd"')
         self.own.write_text("old\n")
 
@@ -72,13 +67,9 @@ class Machine:
 
     def guard(self, verb: str, change: Change = CHANGE) -> subprocess.CompletedProcess[str]:
         path = self.root / "run/ciliumlab/netplan/guard"
-        text = script(change)
-        for folder in ("/etc/netplan", "/run/", "/sys/"):
-            text = text.replace(folder, f"{self.root}{folder}")
-        path.write_text(text)
-        environment = {"PATH": f"{self.root}/bin:{os.environ['PATH']}", "ROOT": str(self.root)}
+        path.write_text(self.here(script(change)))
         return subprocess.run(
-            ["sh", str(path), verb], env=environment, capture_output=True, text=True, check=False
+            ["sh", str(path), verb], env=self.environment, capture_output=True, text=True, check=False
         )
 
 

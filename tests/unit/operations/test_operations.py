@@ -3,8 +3,9 @@
 A file of ``cases/`` belongs to the operation that it is named after; each entry has the ``arguments``,
 the ``facts`` by name (null for one that cannot be read; ``of`` gives a file's text where the fact has
 its checksum), and the ``commands`` or the ``noop``. ``elsewhere`` has facts of other hosts by their name
-(null for a host that cannot be reached), ``failed`` the hosts that have failed in the run, ``preparing``
-is true when changes are only looked for, and ``said`` is what is said besides.
+(null for a host that cannot be reached), ``data`` what the inventory says of it, ``failed`` the hosts that
+have failed in the run, ``preparing`` is true when changes are only looked for, and ``said`` is what is said
+besides.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ def test_operation(name: str, case: dict[str, Any]) -> None:
     arguments = dict(case.get("arguments", {}))
     if isinstance(arguments.get("lacking"), dict):
         arguments["lacking"] = lambda distribution, table=arguments["lacking"]: table[distribution]
-    host = Host(with_checksums(case.get("facts", {})))
+    host = Host(with_checksums(case.get("facts", {})), data=case.get("data", {}))
     others = [Host(with_checksums(facts), there) for there, facts in case.get("elsewhere", {}).items()]
     surroundings = {"elsewhere": others, **{key: case[key] for key in ("failed", "preparing") if key in case}}
     commands = [shown(command) for command in run(name, host, arguments, **surroundings)]

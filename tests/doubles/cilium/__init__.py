@@ -1,0 +1,1 @@
+"""Stand-ins for Cilium: agent, operator, CNI plugin and command line."""

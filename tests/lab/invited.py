@@ -1,0 +1,20 @@
+"""pyinfra with secrets of a cluster that a test knows beforehand: `python -m tests.lab.invited …`.
+
+They are made by pyinfra's process for itself, and nobody could look for what nobody knows. What they are is
+read from the environment.
+"""
+
+from __future__ import annotations
+
+import os
+
+from pyinfra_cli.main import main  # patches what follows for gevent
+
+from ciliumlab.operations.kubeadm import invitation
+
+TOKEN, CERTIFICATE_KEY = "CILIUMLAB_TEST_TOKEN", "CILIUMLAB_TEST_CERTIFICATE_KEY"
+
+if __name__ == "__main__":
+    invitation().token = os.environ[TOKEN]
+    invitation().certificate_key = os.environ[CERTIFICATE_KEY]
+    main()

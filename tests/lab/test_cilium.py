@@ -1,0 +1,229 @@
+"""Cilium's life in containers: rolled out, switched from mode to mode, cut, failed, announced, upgraded."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from . import steps
+from .mirror import Mirror
+from .running import RunningLab, running
+from .steps import FAULTS, KUBECTL, kubectl, served
+
+pytestmark = pytest.mark.lab
+
+_TASK = "tasks/cilium.py"
+_FIRST, _WORKER = "k8s-ctr", "k8s-w1"
+
+# From the reference lab's first mode through all others, and one of them with addresses announced.
+_SWITCHES: dict[str, dict[str, object]] = {
+    "vxlan": {"datapath": "vxlan"},
+    "geneve": {"datapath": "geneve"},
+    "native again": {"datapath": "native"},
+    "geneve with L2 announcements": {"datapath": "geneve", "l2_announcements": True},
+}
+
+
+@pytest.fixture(scope="module")
+def lab(mirror: Mirror) -> Iterator[RunningLab]:
+    with running("container", {**mirror.data, "workloads": True}, dummies=False, name="cilium") as lab:
+        yield lab
+
+
+def test_native(lab: RunningLab) -> None:
+    """As in the reference lab: pods on different segments do not reach one another."""
+    steps.come_up(lab)
+    steps.deploy(lab)
+    steps.states_hold(lab, "of native routing")
+    steps.nothing_changes(lab, "deploy Cilium with nothing to do")
+
+
+def test_native_with_static_routes(lab: RunningLab) -> None:
+    """With each node's pods known to the router, they do."""
+    lab.data["pod_routes"] = "static"
+    run = lab.deploy("tasks/pod_routes.py")
+    assert (run.status, set(run.changed)) == (0, {"router"}), run.said
+    steps.states_hold(lab, "of native routing with static routes")
+    lab.data["pod_routes"] = "none"
+    run = lab.deploy("tasks/pod_routes.py")
+    assert (run.status, set(run.changed)) == (0, {"router"}), run.said
+
+
+@pytest.mark.parametrize("title", _SWITCHES)
+def test_switch(lab: RunningLab, title: str) -> None:
+    """One command is the whole switch."""
+    _switch(lab, f"switch to {title}", **_SWITCHES[title])
+    steps.nothing_changes(lab, f"switch to {title} when it runs", _TASK)
+    if lab.data.get("l2_announcements"):
+        run = lab.deploy("tasks/load_balancer.py")
+        assert run.status == 0, run.said
+        steps.nothing_changes(lab, "declare addresses when they are", "tasks/load_balancer.py")
+    steps.states_hold(lab, f"after the switch to {title}")
+
+
+# Cut ----------------------------------------------------------------------------------------------
+
+_SECRETS = f"{KUBECTL} -n kube-system get secrets --selector owner=helm,name=cilium"
+_CUTS = {
+    "Helm has begun": "pgrep -x helm",
+    "a revision is pending": f"{_SECRETS},status=pending-upgrade -o name | grep -q .",
+    "a first agent is new": (
+        f"[ $({KUBECTL} -n kube-system get daemonset cilium"
+        " -o jsonpath='{.status.updatedNumberScheduled}') != 3 ]"
+    ),
+}
+
+
+@pytest.mark.parametrize("sign", _CUTS)
+def test_a_controller_that_is_killed(lab: RunningLab, sign: str) -> None:
+    """Wherever it was cut, one more run ends in the mode that is declared."""
+    datapath = _other(lab)
+    lab.cut(_FIRST, _CUTS[sign], _TASK, datapath=datapath)
+    _switch(lab, f"come to {datapath} after a cut when {sign}", datapath=datapath)
+    steps.nothing_changes(lab, f"switch when it runs, after a cut when {sign}", _TASK)
+
+
+def test_a_machine_that_is_killed(lab: RunningLab) -> None:
+    datapath = _other(lab)
+    lab.cut(_FIRST, _CUTS["a revision is pending"], _TASK, datapath=datapath)
+    lab.kill(_FIRST)
+    lab.up()
+    served(lab)
+    _switch(lab, f"come to {datapath} after the control plane was killed", datapath=datapath)
+    steps.nothing_changes(lab, "switch when it runs, after the control plane was killed", _TASK)
+    steps.states_hold(lab, "after all cuts")
+
+
+# Failed -------------------------------------------------------------------------------------------
+
+
+def test_an_agent_that_never_becomes_ready(lab: RunningLab, mirror: Mirror) -> None:
+    """Told with its reason, within its time; the former revision is back, and runs."""
+    if not mirror.doubles:
+        pytest.skip("only a double can be told to stay unready")
+    before = str(lab.data["datapath"])
+    lab.shell(_WORKER, f"mkdir -p {FAULTS} && touch {FAULTS}/cilium-agent-crashes")
+    started = time.monotonic()
+    with lab.step("give up a switch that fails"):
+        run = lab.deploy(_TASK, datapath=_other(lab), rollout_timeout=40)
+    assert time.monotonic() - started < 180
+    lab.shell(_WORKER, f"rm -r {FAULTS}")
+    assert (run.status, _FIRST in run.failed) == (1, True), run.said
+    assert "has not rolled out" in run.said
+    assert f"on {_WORKER}" in run.said
+    assert "CrashLoopBackOff" in run.said
+    _switch(lab, "find the former revision in force", datapath=before)
+    steps.states_hold(lab, "after a switch that failed")
+
+
+def test_bad_input_touches_nothing(lab: RunningLab) -> None:
+    before = steps.footprints(lab)
+    for data, said in (
+        ({"cilium_version": "1.18.99"}, "1.18.99"),
+        (
+            {"datapath": "vxlan", "cilium_extra_values": {"autoDirectNodeRoutes": True}},
+            "autoDirectNodeRoutes",
+        ),
+        ({"cilium_extra_values": {"routingModee": "native"}}, "did you mean routingMode?"),
+    ):
+        run = lab.refused(_TASK, **data)
+        assert run.returncode == 2
+        assert said in run.stderr
+        assert "Traceback" not in run.stderr
+    assert steps.footprints(lab) == before
+
+
+# By hand ------------------------------------------------------------------------------------------
+
+_BY_HAND = {
+    "a pool widened": "patch ciliumloadbalancerippool cilium-lb-ippool --type json -p"
+    ' \'[{"op": "replace", "path": "/spec/blocks/0/stop", "value": "192.168.10.220"}]\'',
+    "a policy for other nodes": "patch ciliuml2announcementpolicy net10 --type json -p"
+    ' \'[{"op": "replace", "path": "/spec/nodeSelector/matchExpressions/0/values", "value": ["k8s-w0"]}]\'',
+    "a policy for fewer services": "patch ciliuml2announcementpolicy net10 --type merge -p"
+    ' \'{"spec": {"serviceSelector": {"matchLabels": {"app": "webpod"}}}}\'',
+    "a policy deleted": "delete ciliuml2announcementpolicy net10",
+}
+
+
+@pytest.mark.parametrize("title", _BY_HAND)
+def test_objects_edited_by_hand(lab: RunningLab, title: str) -> None:
+    """Shown by a dry run, and put back by the next one."""
+    kubectl(lab, _BY_HAND[title])
+    dry = lab.pyinfra("--dry", "inventory/lab.py", "tasks/load_balancer.py")
+    assert set(dry.planned) == {_FIRST}, dry.said
+    run = lab.deploy("tasks/load_balancer.py")
+    assert (run.status, run.changed) == (0, dry.planned), run.said
+    steps.nothing_changes(lab, f"declare addresses after {title}", "tasks/load_balancer.py")
+
+
+def test_an_object_that_is_no_longer_declared_goes(lab: RunningLab) -> None:
+    run = lab.deploy("tasks/load_balancer.py", l2_announcements=False)
+    assert (run.status, set(run.changed)) == (0, {_FIRST}), run.said
+    assert kubectl(lab, "get ciliuml2announcementpolicies -o name") == ""
+    run = lab.deploy("tasks/load_balancer.py")
+    assert run.status == 0, run.said
+
+
+# Announced ----------------------------------------------------------------------------------------
+
+
+def test_another_node_answers_when_the_leader_is_gone(lab: RunningLab) -> None:
+    address = kubectl(lab, "get service webpod -o jsonpath='{.status.loadBalancer.ingress[0].ip}'")
+    fetch = f"curl -s -m 1 -o /dev/null http://{address}/"
+    holder = _leader(lab)
+    lab.shell("router", fetch)
+    lab.kill(holder)
+    with lab.step("reach an address whose leader was killed"):
+        lab.shell("router", f"until {fetch}; do [ $((n += 1)) -le 30 ] || exit 1; sleep 0.2; done")
+    if holder != _FIRST:
+        assert _leader(lab) != holder
+    lab.up()
+    served(lab)
+    kubectl(lab, "wait node --all --for=condition=Ready --timeout=120s")
+    steps.states_hold(lab, "after the leader was killed")
+
+
+# Upgraded -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("version", ["1.18.3", "1.19.0"])
+def test_upgrade(lab: RunningLab, version: str) -> None:
+    """Another patch, and the next minor after its own checks have passed."""
+    _switch(lab, f"upgrade Cilium to {version}", cilium_version=version)
+    steps.nothing_changes(lab, f"upgrade Cilium to {version} when it runs", _TASK)
+    values = kubectl(lab, "version > /dev/null; helm get values cilium -n kube-system -o json")
+    assert '"upgradeCompatibility":"1.18"' in values
+    steps.states_hold(lab, f"of Cilium {version}")
+
+
+def test_no_way_back(lab: RunningLab) -> None:
+    run = lab.deploy(_TASK, cilium_version="1.18.3")
+    assert run.status == 1
+    assert "is older" in run.said
+
+
+def test_destroy(lab: RunningLab) -> None:
+    steps.destroy(lab)
+
+
+# What it takes ------------------------------------------------------------------------------------
+
+
+def _switch(lab: RunningLab, title: str, **data: object) -> None:
+    lab.data |= data
+    with lab.step(title, essential=True):
+        run = lab.deploy(_TASK)
+    assert (run.status, run.failed) == (0, []), run.said
+
+
+def _other(lab: RunningLab) -> str:
+    return "vxlan" if lab.data["datapath"] == "geneve" else "geneve"
+
+
+def _leader(lab: RunningLab) -> str:
+    """Who answers for webpod's address."""
+    lease = "-n kube-system get lease cilium-l2announce-default-webpod -o jsonpath='{.spec.holderIdentity}'"
+    return kubectl(lab, lease).strip()

@@ -1,0 +1,8 @@
+"""The doubles as modules of their own, as on a host."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "doubles"))
