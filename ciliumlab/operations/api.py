@@ -68,7 +68,7 @@ def read(fact: type[FactBase[T | None]], **arguments: Any) -> T:
     Raises Refused when it could not be read. pyinfra then goes on with the fact's default, but what is
     not known must not be taken for what is not there.
     """
-    return _read(ctx_host.get(), fact, arguments)
+    return _read(ctx_host.get(), fact, arguments)  # type: ignore[no-untyped-call]
 
 
 def read_on(name: str, fact: type[FactBase[T | None]], **arguments: Any) -> T:
