@@ -12,6 +12,7 @@ import click
 
 from ciliumlab import plan, sources
 from ciliumlab.errors import DeclarationError, LabError, Problem
+from ciliumlab.plan.connectivity import outside
 from ciliumlab.plan.kubeadm import api_servers, control_plane, endpoint
 from ciliumlab.plan.pod_routes import pod_routing
 from ciliumlab.settings import Settings
@@ -87,6 +88,7 @@ def _groups():
         "helm_values": planned["helm_values"],
         "kubernetes_objects": planned["manifests"],
         "pod_routing": pod_routing(topology, settings),
+        "outside": outside(topology, settings),
     }
     state = State(directory(path))
     groups = {}

@@ -2,7 +2,8 @@
 
 from pyinfra.context import host
 
-from ciliumlab.operations import apt, files, frr, pod_routes, preflight, systemd
+from ciliumlab.objects import of_part
+from ciliumlab.operations import apt, files, frr, guards, kubectl, pod_routes, preflight, systemd
 from ciliumlab.operations.api import only_if
 
 first = host.data.control_plane[0]
@@ -10,6 +11,9 @@ routing = host.data.pod_routing
 by_bgp = host.data.pod_routes == "bgp"
 
 with only_if(preflight.cluster_goes_ahead):
+    # The router has few stages, and would be here long before there are pods.
+    guards.unbroken(name="Cilium is there, which gives nodes their pods' addresses", hosts=[first])
+
     if "routers" in host.groups:
         pod_routes.static(
             name="Each node's pods have a static route on the router, or none",
@@ -36,6 +40,15 @@ with only_if(preflight.cluster_goes_ahead):
 
     if "routers" in host.groups and not by_bgp:
         frr.absent(name="There is no BGP")
+
+    if host.name == first:
+        kubectl.applied(
+            name="Nodes announce their pods by BGP, or nothing",
+            objects=of_part(host.data.kubernetes_objects, "bgp"),
+            part="bgp",
+        )
+
+    guards.unbroken(name="Nodes have been told what to announce", hosts=[first])
 
     if "routers" in host.groups and by_bgp:
         frr.learnt(

@@ -16,7 +16,7 @@ from pyinfra.api.facts import FactBase
 from pyinfra.api.host import Host
 from pyinfra.api.operation import operation as pyinfra_operation
 from pyinfra.api.state import StateStage
-from pyinfra.context import host, state
+from pyinfra.context import ctx_host, host, state
 from pyinfra.operations.util.files import generate_color_diff
 
 from ciliumlab.errors import LabError
@@ -68,7 +68,7 @@ def read(fact: type[FactBase[T | None]], **arguments: Any) -> T:
     Raises Refused when it could not be read. pyinfra then goes on with the fact's default, but what is
     not known must not be taken for what is not there.
     """
-    return _read(host, fact, arguments)
+    return _read(ctx_host.get(), fact, arguments)  # type: ignore[no-untyped-call]
 
 
 def read_on(name: str, fact: type[FactBase[T | None]], **arguments: Any) -> T:
@@ -110,7 +110,8 @@ def _unprinted(host: Host, confidential: bool) -> Iterator[None]:
     try:
         yield
     finally:
-        del vars(host)["run_shell_command"]
+        # Another host's greenlet may have asked this one at the same time.
+        vars(host).pop("run_shell_command", None)
 
 
 def preparing() -> bool:

@@ -25,6 +25,9 @@ _REMOVED = ("uninstalling", "uninstalled")
 # What Helm has put on objects of its releases since 3.2.
 _SELECTOR = "app.kubernetes.io/managed-by=Helm"
 
+# How this project's revisions are told from those of others.
+_BY = "by ciliumlab"
+
 # Helm 4 applies on the server, where what was changed by hand would be a conflict; by default as the release
 # was applied before, and --force-conflicts is an error where that was on the client.
 _ON_SERVER = " --server-side=true --force-conflicts"
@@ -91,17 +94,21 @@ def release(
 
 
 @operation
-def absent(release: str, namespace: str, timeout: int = 600) -> Commands:
+def absent(release: str, namespace: str, timeout: int = 600, foreign: bool = True) -> Commands:
     """
     Have no such release, and nothing that is its own.
 
     + release: its name
     + namespace: where it is
     + timeout: seconds that Helm waits for its objects to be gone
+    + foreign: whether one goes too that this project has not installed
     """
     found = read(Release, release=release, namespace=namespace)
     if not _newest(found, release):
         host.noop(f"there is no release {release}")
+        return
+    if not foreign and not any(one["description"] == _BY for one in found["revisions"]):
+        host.noop(f"{release} was installed by somebody else")
         return
     task = _Task(release, namespace, timeout)
     yield task.step(task.uninstall)
@@ -143,7 +150,7 @@ class _Task:
         title = f"{self.release}: {chart['version']}"
         upgrade = (
             f"{HELM} upgrade {self.name} {file} --install --create-namespace --reset-values --values -"
-            f" {self.waiting}{_forced(helm)}"
+            f" {self.waiting} --description {shlex.quote(_BY)}{_forced(helm)}"
         )
         script = f"""\
 values=$(cat)

@@ -84,7 +84,7 @@ def applied(objects: Iterable[Object], part: str, timeout: int = 0) -> Commands:
 
 @operation
 def manifest(
-    source: Pinned,
+    source: Pinned | None,
     part: str,
     changes: Sequence[Change] = (),
     present: bool = True,
@@ -93,7 +93,8 @@ def manifest(
     """
     Have the objects of a published manifest in the cluster, or none of them.
 
-    + source: see `ciliumlab.sources.Pinned`; downloaded on the host when it is not there
+    + source: see `ciliumlab.sources.Pinned`; downloaded on the host when it is not there. None where no such
+      manifest is known, which matters when it shall be present
     + part: a word, which tells them from this project's others
     + changes: what shall be otherwise than published
     + present: whether they shall be there at all
@@ -102,6 +103,11 @@ def manifest(
     if not present:
         yield from _applied([], part, timeout)
         return
+    if source is None:
+        raise Refused(
+            f"no manifest of {part} is known: give its version, url and sha256 (manifests in"
+            " group_data/all.py); nothing was changed"
+        )
     fetched, path = kept(source, ".yaml")
     text = _text(path)
     if sha256(text) != source["sha256"]:

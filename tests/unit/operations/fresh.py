@@ -31,6 +31,8 @@ _ANSWERS = {
         *("release", "kube-system/cilium", "helm", "busy", "history", "sh: 1: helm: not found"),
         *("values", "workloads"),
     ],
+    "--show-managed-fields": ["recorded", "sh: 1: kubectl: not found", "answered", "127", "objects"],
+    "ciliumloadbalancerippools": ["pools", "sh: 1: kubectl: not found", "services"],
     "cilium.sock": ["health", "no agent", "config", "no agent", "routes"],
     "get ciliumnodes": ["nodes", "sh: 1: kubectl: not found"],
     "vtysh": ["summary", "sh: 1: vtysh: not found", "routes", "configuration"],
@@ -65,6 +67,7 @@ _SECTIONS = {
     *("files", "values", "names", "restarts", "localtime", "timezone", "hosts", "networkd", "links"),
     *("routes", "answer", "version", "dump", "arguments", "started", "changed", "serving", "containers"),
     *("started", "endpoint", "health", "ca", "nodes", "proxy", "merged", "current", "mode", "contexts"),
+    *("recorded", "answered", "objects", "pools", "services"),
     *("config", "summary", "configuration", "release", "helm", "busy", "history", "workloads"),
     *("flags", "snapshots", "offered", "images", "architecture", "source", "key", "notes", "programs"),
     *(

@@ -119,7 +119,63 @@ def test_cilium_is_rolled_out_once_and_seen_everywhere() -> None:
 )
 def test_only_the_router_gets_routes_to_pods(setting: str, changes: list[str]) -> None:
     planned_changes = planned("tasks/pod_routes.py", "--data", f"pod_routes={setting}")
+    announcing = planned_changes.pop("Nodes announce their pods by BGP, or nothing", [])
+    assert announcing == (["@fake/k8s-ctr"] if setting == "bgp" else [])
     assert planned_changes == {name: ["@fake/router"] for name in changes}
+
+
+def order(*arguments: str) -> list[str]:
+    """The operations of a run, as they come."""
+    result = pyinfra("--dry", "--json", FRESH, *arguments)
+    return [operation["name"].rpartition(" | ")[2] for operation in json.loads(result.stdout)["plan"]]
+
+
+def test_the_router_waits_for_what_nodes_announce() -> None:
+    """It has few stages of its own, and pyinfra keeps an order only where a host has both operations."""
+    names = order("--data", "pod_routes=bgp", "deploy.py")
+    stages = [
+        "Cilium is rolled out",
+        "Each node's pods have a static route on the router, or none",
+        "Nodes announce their pods by BGP, or nothing",
+        "Every node has announced its pods",
+    ]
+    assert [name for name in names if name in stages] == stages
+
+
+ADDONS = ["local_path_provisioner", "metrics_server"]
+
+
+@pytest.mark.parametrize(
+    ("stage", "settings", "changes"),
+    [
+        ("load_balancer", [], ["Pools of addresses, and who answers for them, are as declared"]),
+        ("workloads", [], []),
+        ("workloads", ["workloads"], ["The example workloads are there, or none of them"]),
+        ("addons", [], []),
+        (
+            "addons",
+            ADDONS,
+            [
+                "local-path-provisioner is the default storage class, or not there",
+                "metrics-server is rolled out",
+            ],
+        ),
+        ("verify", [], ["Cilium's connectivity tests pass"]),
+    ],
+)
+def test_what_comes_after_cilium_is_done_once_and_as_set(
+    stage: str, settings: list[str], changes: list[str]
+) -> None:
+    overrides = [word for name in settings for word in ("--data", f"{name}=true")]
+    planned_changes = planned(f"tasks/{stage}.py", *overrides)
+    assert planned_changes == {name: ["@fake/k8s-ctr"] for name in changes}
+
+
+def test_an_addon_whose_source_is_not_known_is_refused_with_the_fix() -> None:
+    result = pyinfra("--dry", "--data", "monitoring=true", FRESH, "tasks/addons.py")
+    line = "no manifest of monitoring is known: give its version, url and sha256 (manifests in"
+    assert f"{line} group_data/all.py); nothing was changed" in result.stderr
+    assert "Traceback" not in result.stderr
 
 
 # Docker's repository cannot be had, so that what a scripted host cannot answer to is left out.
