@@ -22,6 +22,10 @@ class Services:
         self._network = ipaddress.ip_network(cluster_range.split(",")[0])
         first, _, last = node_ports.partition("-")
         self._ports = range(int(first), int(last) + 1)
+        # The lower ports are left to those who ask for one by its number, until the others are used up:
+        # kubernetes.io/docs/concepts/services-networking/service, "Avoid nodePort collisions".
+        static = min(max(16, len(self._ports) // 32), 128)
+        self._dynamic = [*self._ports[static:], *self._ports[:static]]
 
     @property
     def api_address(self) -> str:
@@ -73,5 +77,5 @@ class Services:
                 problem = f"Invalid value: {wanted}: provided port is already allocated"
                 name = service["metadata"]["name"]
                 raise invalid("Service", "", name, (f"spec.ports[{index}].nodePort", problem))
-            port["nodePort"] = wanted or next(each for each in self._ports if each not in used)
+            port["nodePort"] = wanted or next(each for each in self._dynamic if each not in used)
             used.add(port["nodePort"])

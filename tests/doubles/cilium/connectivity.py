@@ -57,7 +57,7 @@ def test(api: Api, flags: dict[str, str]) -> int:
 def deploy(api: Api, namespace: str) -> None:
     """A DaemonSet of a pod that answers, on every node."""
     labels = {"kind": NAME, "name": NAME}
-    container = {"name": NAME, "image": "nicolaka/netshoot", "command": ["sh", "-c", "serve 8080"],
+    container = {"name": NAME, "image": "nicolaka/netshoot", "command": ["sh", "-c", "nc -l -p 8080"],
                  "ports": [{"containerPort": 8080}]}  # fmt: skip
     objects = (
         ("/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}),

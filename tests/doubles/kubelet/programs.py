@@ -30,7 +30,7 @@ PROGRAMS = {
     "quay.io/cilium/cilium": Program("cilium.agent", "cilium-agent"),
     "quay.io/cilium/operator-generic": Program("cilium.operator", "cilium-operator-generic"),
     "traefik/whoami": Program("kubelet.whoami", networked=True),
-    "nicolaka/netshoot": Program("kubelet.netshoot", "8080", networked=True),
+    "nicolaka/netshoot": Program("kubelet.netshoot", "nc -l", networked=True),
 }
 
 
