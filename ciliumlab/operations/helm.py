@@ -162,8 +162,8 @@ values=$(cat)
             shlex.quote(f"{title}: the chart cannot be had from {chart['url']}; nothing was changed")
         } >&2; exit 1
 }}
-deployed() {{ {deployed(self.release, self.namespace)}; }}
-newest() {{ {history(self.release, self.namespace)} | grep -o '"revision":[0-9]*' | tail -n 1; }}
+deployed() {{ {deployed(self.release, self.namespace)}; }} 2> /dev/null
+newest() {{ {history(self.release, self.namespace)} | grep -o '"revision":[0-9]*' | tail -n 1; }} 2> /dev/null
 before=$(deployed) made=$(newest)
 if printf %s "$values" | {upgrade} > /dev/null && rolled_out; then exit 0; fi
 echo {shlex.quote(f"{title} has not rolled out. Its history:")} >&2

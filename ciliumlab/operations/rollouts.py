@@ -59,7 +59,7 @@ def functions(selector: str, release: str = "") -> str:
     Helm's alone, "kube-system/cilium".
 
     ``rolled_out`` succeeds once they have all rolled out, and fails at the time ``$end`` (Unix seconds).
-    ``reasons`` prints on standard error why pods of theirs are not ready.
+    ``reasons`` prints on standard error which have not, and why pods of theirs are not ready.
     """
     mine = f'(eq $release "{release}")' if release else "true"
     return f"""\
@@ -76,6 +76,8 @@ rolled_out() {{
 }}
 reasons() {{
     workloads | while read -r kind space object labels; do
+        {_WAIT} "$kind/$object" --namespace "$space" --watch=false | grep -v "successfully rolled out" |
+            sed "s|^|$kind $space/$object: |"
         pods="{KUBECTL} get pods --namespace $space --selector ${{labels%,}}"
         $pods --output go-template='{_reasons()}'
         for pod in $($pods --output go-template='{_UNREADY}' | head -n {_PODS}); do

@@ -211,6 +211,7 @@ def test_what_helm_itself_gives_up_is_undone(lab: Lab) -> None:
     done = lab.release(values={"colour": "green", "outside": True}, timeout=3)
     assert done.status == 1
     assert "timed out waiting" in done.printed
+    assert "not found" not in done.printed
     assert done.printed.endswith("agent: revision 1 is back\n")
     assert lab.history() == [(1, "superseded"), (2, "failed"), (3, "deployed")]
 
@@ -219,6 +220,7 @@ def test_a_first_one_that_does_not_roll_out_is_left_and_gone_on_from(lab: Lab) -
     done = lab.release(values={"outside": True}, timeout=2)
     assert done.status == 1
     assert "no revision was ever deployed that could be put back; this one is left as it is" in done.printed
+    assert "not found" not in done.printed
     assert lab.history() == [(1, "failed")]
     assert lab.release().status == 0
     assert lab.history() == [(1, "superseded"), (2, "deployed")]
