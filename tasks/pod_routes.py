@@ -2,7 +2,8 @@
 
 from pyinfra.context import host
 
-from ciliumlab.operations import apt, files, frr, pod_routes, preflight, systemd
+from ciliumlab.objects import of_part
+from ciliumlab.operations import apt, files, frr, guards, kubectl, pod_routes, preflight, systemd
 from ciliumlab.operations.api import only_if
 
 first = host.data.control_plane[0]
@@ -36,6 +37,18 @@ with only_if(preflight.cluster_goes_ahead):
 
     if "routers" in host.groups and not by_bgp:
         frr.absent(name="There is no BGP")
+
+    if host.name == first:
+        kubectl.applied(
+            name="Nodes announce their pods to the router, or nothing",
+            objects=of_part(host.data.kubernetes_objects, "bgp"),
+            part="bgp",
+        )
+
+    if by_bgp and (host.name == first or "routers" in host.groups):
+        guards.unbroken(
+            name="The router and the nodes know of one another", hosts=[first, *host.data.routers]
+        )
 
     if "routers" in host.groups and by_bgp:
         frr.learnt(

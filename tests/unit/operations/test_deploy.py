@@ -106,20 +106,23 @@ def test_cilium_is_rolled_out_once_and_seen_everywhere() -> None:
 
 
 @pytest.mark.parametrize(
-    ("setting", "changes"),
+    ("setting", "router", "first"),
     [
-        ("none", []),
+        ("none", [], []),
         # What is to be routed is only known once there is a cluster.
-        ("static", []),
+        ("static", [], []),
         (
             "bgp",
             ["FRR is installed", "FRR listens to what nodes announce", "Every node has announced its pods"],
+            ["Nodes announce their pods to the router, or nothing"],
         ),
     ],
 )
-def test_only_the_router_gets_routes_to_pods(setting: str, changes: list[str]) -> None:
-    planned_changes = planned("tasks/pod_routes.py", "--data", f"pod_routes={setting}")
-    assert planned_changes == {name: ["@fake/router"] for name in changes}
+def test_routes_to_pods_are_the_routers_business(setting: str, router: list[str], first: list[str]) -> None:
+    assert planned("tasks/pod_routes.py", "--data", f"pod_routes={setting}") == {
+        **{name: ["@fake/router"] for name in router},
+        **{name: ["@fake/k8s-ctr"] for name in first},
+    }
 
 
 # Docker's repository cannot be had, so that what a scripted host cannot answer to is left out.
