@@ -54,7 +54,7 @@ def runs(data: Data) -> dict[str, object]:
     return {
         "datapath": datapath(data),
         "kube-proxy replacement": "True" if _true(at(values, "kubeProxyReplacement", False)) else "False",
-        "masquerading": ("BPF" if by_bpf else "IPTables") if masquerades else "off",
+        "masquerading": ("BPF" if by_bpf else "iptables") if masquerades else "off",
         "route MTU": route_mtu(data),
         "L2 announcements": _true(at(values, "l2announcements.enabled", False)),
         "BGP control plane": _true(at(values, "bgpControlPlane.enabled", False)),
@@ -129,11 +129,13 @@ WEB, ASKER = "webpod", "curl"
 
 def objects(data: Data, *kinds: str) -> list[Object]:
     """Those of the plan that are of these kinds."""
-    return [one for one in data["manifests"] if one["kind"] in kinds]
+    return [one for one in data["kubernetes_objects"] if one["kind"] in kinds]
 
 
 def of_part(data: Data, part: str) -> list[Object]:
-    return [one for one in data["manifests"] if one["metadata"]["labels"]["ciliumlab.io/part"] == part]
+    return [
+        one for one in data["kubernetes_objects"] if one["metadata"]["labels"]["ciliumlab.io/part"] == part
+    ]
 
 
 @dataclass(frozen=True)

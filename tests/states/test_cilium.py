@@ -22,7 +22,7 @@ _KEPT = "upgradeCompatibility"
 
 @each(first)
 def test_release(machine: Machine) -> None:
-    wanted = f"cilium-{machine.data['charts']['cilium']['version']} deployed"
+    wanted = f"cilium-{machine.data['helm_charts']['cilium']['version']} deployed"
     expect(machine, "release cilium", wanted, f"{machine.release.chart} {machine.release.status}".strip())
 
 
@@ -30,7 +30,7 @@ def test_release(machine: Machine) -> None:
 def test_values(machine: Machine) -> None:
     """Exactly the plan's: neither others, nor more."""
     wanted, found = ({**one, _KEPT: ""} for one in (machine.data["helm_values"], machine.release.values))
-    lines = [*differences(wanted, found), *differences(found, wanted)]
+    lines = list(differences(wanted, found, exact=True))
     expect(machine, "values of the release that are not the plan's", [], lines)
 
 
@@ -77,7 +77,7 @@ def test_agent_is_well(machine: Machine) -> None:
 
 @each(nodes)
 def test_agent_version(machine: Machine) -> None:
-    wanted = machine.data["charts"]["cilium"]["version"]
+    wanted = machine.data["helm_charts"]["cilium"]["version"]
     expect(machine, "version of the agent", wanted, machine.agent.version, machine.agent.said)
 
 

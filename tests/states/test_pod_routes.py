@@ -36,6 +36,17 @@ def test_routes_to_pods_of(machine: Machine, node: str) -> None:
     expect(machine, f"a route to pods of {node}", wanted, bool(found), "\n".join(machine.network.routes))
 
 
+@each(neighbours)
+def test_routes_are_to_its_pods(machine: Machine, node: str) -> None:
+    """To exactly the networks that the node has its pods' addresses from."""
+    cidrs = machine.lab.first.release.pod_cidrs.get(node, [])
+    wanted = set(cidrs) if machine.data["pod_routes"] != "none" else set()
+    (one,) = (one for one in machine.data["pod_routing"]["neighbours"] if one["name"] == node)
+    way = f"via {one['address']} dev {one['interface']} "
+    found = {line.split()[0] for line in routes_to_pods(machine) if way in line}
+    expect(machine, f"networks of pods by {node}", wanted, found, "\n".join(machine.network.routes))
+
+
 @each(routers)
 def test_no_other_route_to_pods(machine: Machine) -> None:
     """None to what is no node, none by other means than those that were set."""
@@ -49,7 +60,8 @@ def test_no_other_route_to_pods(machine: Machine) -> None:
 
 @each(routers)
 def test_frr(machine: Machine) -> None:
-    if machine.data["pod_routes"] == "bgp" and routes_to_pods(machine):
+    if machine.data["pod_routes"] == "bgp":
+        routes_to_pods(machine)
         expect_service(machine, FRR, machine.network.frr)
     else:
         expect(machine, f"{FRR} runs", False, machine.network.frr.active)

@@ -10,7 +10,7 @@ from . import talks
 from .declared import ASKER, WEB, Declared, Place, objects, of_part, places
 from .expect import each, expect
 from .found.objects import Pod, differences, name
-from .found.pods import answering
+from .found.pods import shares
 from .lab import Lab, Machine
 from .test_datapath import NO_PODS
 
@@ -78,7 +78,7 @@ def test_spread(machine: Machine, declared: Declared, kind: str) -> None:
     at = talks.spread_addresses(lab, service)[kind]
     expect(machine, f"{name(service)} has a {kind} address", True, bool(at))
     said = node.talks[talks.spread(asker, at)]
-    counts = Counter(answering(said))
+    counts = shares(said)
     what = f"requests of {asker} to {name(service)} at {at}"
     told = "\n".join([f"{pod}: {count}" for pod, count in counts.items()] or [said])
     everybody = {pod.name for pod in talks.behind(lab, service)}

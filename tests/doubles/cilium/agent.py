@@ -127,6 +127,20 @@ class Agent:
                 said = "route to destination contains gateway, must be directly reachable"
                 log("warn" if self.config.skip_unreachable else "error", said, nodeName=each)
 
+    def register_again(self) -> None:
+        """Somebody took the CiliumNode away: make it again, and begin anew where it is not what it was."""
+        try:
+            node = self.api.get(f"/api/v1/nodes/{self.name}")
+            registered = routes.Node.of(self.register(node, address(node, "InternalIP")))
+        except (ApiError, Unreachable, OSError) as error:
+            log("warn", "Unable to make the CiliumNode again, will retry", error=error)
+            return
+        if registered != self.me:
+            log(
+                "fatal", "the pod CIDR of this node has changed", before=self.me.shares, now=registered.shares
+            )
+            raise SystemExit(1)
+
     def labels(self) -> dict[str, str]:
         if time.monotonic() > self._labels_read + LABELS_SECONDS:
             found = self.api.get(f"/api/v1/nodes/{self.name}")["metadata"].get("labels") or {}
@@ -162,7 +176,10 @@ class Agent:
         while True:
             try:
                 if nodes.synced.is_set():
-                    self.route(nodes.items())
+                    found = nodes.items()
+                    if all(each["metadata"]["name"] != self.name for each in found):
+                        self.register_again()
+                    self.route(found)
                     self.settle()
                 kernel_said = ""
             except kernel.KernelError as error:
@@ -170,8 +187,8 @@ class Agent:
                     kernel_said = str(error)
                     log("error", "Unable to program the datapath, will retry", error=error)
             if not replaces or (known.synced.is_set() and pods.synced.is_set()):
-                found = services.frontends(known.items(), pods.items()) if replaces else []
-                forwarding.bring(services.rules(found, self.config.unrouted, self.config.masquerade))
+                reached = services.frontends(known.items(), pods.items()) if replaces else []
+                forwarding.bring(services.rules(reached, self.config.unrouted, self.config.masquerade))
             if self.config.l2:
                 self.announce(announcer, policies, known)
             elif kernel.local_addresses():

@@ -148,9 +148,10 @@ def encapsulate(config: Configuration, me: Node, others: Sequence[Node]) -> None
     """The tunnel's table: to which node the pods of a network are sent."""
     known = [node for node in others if node.name != me.name and node.internal]
     remote = {share: node for node in known for share in node.shares}
-    for found in facts("-4", "route", "show", "table", TABLE):
-        if found.get("encap") and (not config.tunnel or found["dst"] not in remote):
-            ip("route", "del", found["dst"], "table", TABLE)
+    # As text: in JSON the tunnel's end and the route's have one name.
+    for words in map(str.split, ip("-4", "route", "show", "table", TABLE).splitlines()):
+        if "encap" in words and (not config.tunnel or words[0] not in remote):
+            ip("route", "del", words[0], "table", TABLE)
     if config.tunnel:
         device = ["dev", config.tunnel_device]
         for share, node in remote.items():

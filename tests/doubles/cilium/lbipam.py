@@ -126,7 +126,7 @@ def ranges(pool: Object) -> list[Range]:
             kept = spec.get("allowFirstLastIPs") == "No" and network.prefixlen < 31
             found.append(Range(name, first, last, (first, last) if kept else ()))
         else:
-            start = IPv4Address(block["start"])
+            start = IPv4Address(block.get("start", ""))
             found.append(Range(name, start, IPv4Address(block.get("stop") or start)))
     return found
 

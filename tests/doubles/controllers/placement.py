@@ -90,19 +90,20 @@ def _term(term: Object, node: Object) -> bool:
 
 
 def _requirement(values: dict[str, str], asked: Object) -> bool:
-    found, wanted = values.get(asked["key"]), list(asked.get("values") or [])
-    operator = asked["operator"]
+    found = values.get(asked["key"])
+    wanted: list[str] = asked.get("values") or []
+    operator: str = asked["operator"]
     if operator == "In":
-        return bool(found in wanted)
+        return found in wanted
     if operator == "NotIn":
-        return bool(found not in wanted)
+        return found not in wanted
     if operator in ("Exists", "DoesNotExist"):
         return (found is not None) == (operator == "Exists")
     try:
         than, has = int(wanted[0]), int(found or "")
     except ValueError:
         return False
-    return bool(has > than if operator == "Gt" else has < than)
+    return has > than if operator == "Gt" else has < than
 
 
 def _host_ports(spec: Object) -> set[tuple[int, str]]:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from common.api import Api, Object
+from common.api import Api, Object, Unreachable
 from common.host import at, fault
 from kubelet import network, programs
 from kubelet.container import Container
@@ -49,6 +49,7 @@ class Pod:
             for spec in obj["spec"]["containers"]
         ]
         self.why = ""
+        self._seen: dict[str, Object | None] = {}
         self._again, self._ending, self._refused = 0.0, 0.0, 0
         self._since: dict[str, tuple[str, str]] = {
             each["type"]: (each["status"], each.get("lastTransitionTime") or self.started)
@@ -66,6 +67,11 @@ class Pod:
     @property
     def is_over(self) -> bool:
         return all(container.is_over for container in self.containers)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the API server knows that it has ended."""
+        return (self.obj.get("status") or {}).get("phase") in ("Succeeded", "Failed")
 
     def tend(self, api: Api, used: set[str], never_ready: str | None) -> None:
         """Do what is due; what cannot be done yet is tried again a little later."""
@@ -104,7 +110,14 @@ class Pod:
         self.record.write()
 
     def _lookup(self, api: Api, kind: str, name: str) -> Object | None:
-        return api.find(f"/api/v1/namespaces/{self.obj['metadata']['namespace']}/{kind}/{name}")
+        """A ConfigMap or a Secret, while the API server is away as it was last."""
+        path = f"/api/v1/namespaces/{self.obj['metadata']['namespace']}/{kind}/{name}"
+        try:
+            self._seen[path] = api.find(path)
+        except Unreachable:
+            if path not in self._seen:
+                raise
+        return self._seen[path]
 
     def _image_is_there(self, container: Container) -> bool:
         """Whether its image can be pulled; ErrImagePull and ImagePullBackOff take turns while it cannot."""
@@ -138,8 +151,11 @@ class Pod:
         container.ready_file = folder / "ready"
         container.ready_file.unlink(missing_ok=True)
         environment["READY_FILE"] = str(container.ready_file)
-        environment["KUBECONFIG"] = str(folder / "kubeconfig")
-        _write_private(folder / "kubeconfig", self.around.kubeconfig(api, self.obj, container.spec))
+        kubeconfig = folder / "kubeconfig"
+        environment["KUBECONFIG"] = str(kubeconfig)
+        if not kubeconfig.exists():
+            # It is good for as long as the pod is: who restarts needs no API server for it.
+            _write_private(kubeconfig, self.around.kubeconfig(api, self.obj, container.spec))
         self.logs.joinpath(container.name).mkdir(parents=True, exist_ok=True)
         container.log = self.logs / container.name / f"{container.restarts}.log"
         # As the real one, it keeps the log of this run and of the one before.
@@ -254,5 +270,8 @@ def _quality(containers: list[Object]) -> str:
 
 
 def _write_private(path: Path, text: str) -> None:
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+    """Write a file that only its owner reads, whole or not at all."""
+    new = path.with_name(f".{path.name}.new")
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         file.write(text)
+    new.rename(path)

@@ -28,7 +28,7 @@ class Pods:
         query = f"fieldSelector=spec.nodeName%3D{around.name}"
         self._cache = Cache(connect, "/api/v1/pods", self._changed, query)
         self._api: Api | None = None
-        self._said = ""
+        self._said: dict[str, str] = {}
 
     def keep(self, stopping: threading.Event) -> None:
         self._cache.start()
@@ -44,34 +44,46 @@ class Pods:
         try:
             api = self._api = self._api or self._connect()
             self._look(api)
-            self._said = ""
+            self._say("", "")
         except (ApiError, Unreachable, OSError) as error:
             self._api = None
-            if str(error) != self._said:
-                self._said = str(error)
-                print(f'E "Error syncing pods, will retry" err="{error}"', file=sys.stderr, flush=True)
+            self._say("", str(error))
+
+    def _say(self, of: str, error: str) -> None:
+        """Log what is wrong with a pod, or with all of them, when it is another thing than before."""
+        if error and error != self._said.get(of):
+            pod = f' pod="{of}"' if of else ""
+            print(f'E "Error syncing pod, skipping" err="{error}"{pod}', file=sys.stderr, flush=True)
+        self._said = {**self._said, of: error} if error else {k: v for k, v in self._said.items() if k != of}
 
     def _look(self, api: Api) -> None:
         wanted = {obj["metadata"]["uid"]: obj for obj in self._cache.all() if not _is_mirror(obj)}
         self._clear_leftovers(set(wanted))
-        never_ready = fault("pod-never-ready")
         for uid, obj in wanted.items():
-            pod = self.pods.get(uid)
-            if pod is None:
-                pod = self.pods[uid] = Pod(obj, self.around)
-            pod.obj = obj
-            if "deletionTimestamp" in obj["metadata"]:
-                self._end(api, pod)
-                continue
-            if (obj.get("status") or {}).get("phase") in ("Succeeded", "Failed"):
-                continue
+            if uid not in self.pods:
+                self.pods[uid] = Pod(obj, self.around)
+            self.pods[uid].obj = obj
+        ending = [pod for pod in self.pods.values() if "deletionTimestamp" in pod.obj["metadata"]]
+        lost = [pod for uid, pod in self.pods.items() if uid not in wanted]
+        alive = [pod for pod in self.pods.values() if pod not in [*ending, *lost] and not pod.has_ended]
+        never_ready = fault("pod-never-ready")
+        for pod in alive:
             used = {other.record.address for other in self.pods.values()}
-            pod.tend(api, used, never_ready)
-            self._tell(api, pod)
-        for uid in set(self.pods) - set(wanted):
+            try:
+                pod.tend(api, used, never_ready)
+                self._say(pod.of, pod.why)
+            except (ApiError, Unreachable, OSError) as error:
+                # One pod that cannot be helped leaves the others alone.
+                self._say(pod.of, str(error))
+        for pod in lost:
             # Deleted by force: there is nobody to be told.
-            if self.pods[uid].end(self.pods[uid].obj["spec"].get("terminationGracePeriodSeconds", 30)):
-                self.pods.pop(uid).clear()
+            if pod.end(pod.obj["spec"].get("terminationGracePeriodSeconds", 30)):
+                self._forget(pod)
+        for pod in alive:
+            self._tell(api, pod)
+        for pod in ending:
+            if pod not in lost:
+                self._end(api, pod)
 
     def _clear_leftovers(self, wanted: set[str]) -> None:
         """What a kubelet before this one left of pods that are gone meanwhile."""
@@ -81,7 +93,7 @@ class Pods:
     def _end(self, api: Api, pod: Pod) -> None:
         if not pod.end(pod.obj["metadata"].get("deletionGracePeriodSeconds", 30)):
             return
-        pod.clear()
+        self._forget(pod)
         options = {"gracePeriodSeconds": 0, "preconditions": {"uid": pod.uid}}
         try:
             api.call("DELETE", _place(pod.obj), options)
@@ -89,7 +101,11 @@ class Pods:
             if error.status not in (404, 409):
                 raise
         self._cache.forget(pod.obj)
-        self.pods.pop(pod.uid, None)
+
+    def _forget(self, pod: Pod) -> None:
+        pod.clear()
+        self._say(pod.of, "")
+        del self.pods[pod.uid]
 
     def _tell(self, api: Api, pod: Pod) -> None:
         known, status = pod.obj.get("status") or {}, pod.status()

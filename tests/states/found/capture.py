@@ -52,7 +52,7 @@ def read_start(found: Answers) -> None:
 
 def stop(pods: Sequence[str]) -> dict[str, str]:
     """Questions that end the recording and tell what is in it."""
-    read = f"tcpdump -n -q -t -r {_FILE}"
+    read = f"tcpdump -n -q -t -Z root -r {_FILE}"
     return {
         # What was seen is written at once, but may still be on its way to tcpdump.
         "ended": (

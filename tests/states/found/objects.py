@@ -172,13 +172,16 @@ def _conditions(one: Object) -> dict[str, Object]:
     }
 
 
-def differences(wanted: Any, found: Any, where: str = "") -> Iterator[str]:
-    """In what an object is not as declared, a line each; what the API server added is no difference."""
+def differences(wanted: Any, found: Any, where: str = "", *, exact: bool = False) -> Iterator[str]:
+    """In what an object is not as declared, a line each; what the API server added is no difference, unless
+    the two have to be ``exact``ly the same.
+    """
     if isinstance(wanted, dict) and isinstance(found, dict):
-        for key, value in wanted.items():
-            yield from differences(value, found.get(key), f"{where}.{key}" if where else key)
+        for key in {**wanted, **(found if exact else {})}:
+            path = f"{where}.{key}" if where else key
+            yield from differences(wanted.get(key), found.get(key), path, exact=exact)
     elif isinstance(wanted, list) and isinstance(found, list) and len(wanted) == len(found):
         for number, (one, other) in enumerate(zip(wanted, found, strict=True)):
-            yield from differences(one, other, f"{where}[{number}]")
+            yield from differences(one, other, f"{where}[{number}]", exact=exact)
     elif wanted != found:
         yield f"{where} is {json.dumps(found)} instead of {json.dumps(wanted)}"

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 _SENT = re.compile(r"(\d+) packets? transmitted, (\d+) received")
 _TOO_LONG = re.compile(r"message too l(?:ong|arge)", re.IGNORECASE)
 _ANSWER = re.compile(r"^(?:Hostname: |OK from )(\S+)", re.MULTILINE)
+_SHARE = re.compile(r"^ *(\d+) (?:Hostname: |OK from )(\S+)", re.MULTILINE)
 _MAC = re.compile(r" lladdr ([0-9a-f:]{17})\b")
 
 # So many questions are asked at a time on one node.
@@ -41,12 +43,10 @@ inside() {
 
 @dataclass(frozen=True)
 class Pinged:
-    """``whole`` says whether a packet of each size in bytes got there undivided; None is "refused at home",
-    as too long for the way.
-    """
+    """``whole`` says what becomes of a packet of each size in bytes that must not be divided."""
 
     answered: bool
-    whole: dict[int, bool | None]
+    whole: dict[int, str]
     said: str
 
 
@@ -63,12 +63,15 @@ def read_ping(said: str, sizes: Sequence[int]) -> Pinged:
     first, *rest = said.split(_THEN)
     return Pinged(
         answered=_received(first) > 0,
-        whole={
-            size: None if _TOO_LONG.search(one) else _received(one) > 0
-            for size, one in zip(sizes, rest, strict=False)
-        },
+        whole={size: _fate(one) for size, one in zip(sizes, rest, strict=False)},
         said=said.strip(),
     )
+
+
+def _fate(said: str) -> str:
+    if _TOO_LONG.search(said):
+        return "is refused before it leaves"
+    return "arrives" if _received(said) else "is lost"
 
 
 def _received(said: str) -> int:
@@ -84,10 +87,20 @@ def fetch(source: str, url: str, tries: int) -> str:
 
 
 def fetches(source: str, url: str, count: int) -> str:
-    """A question after so many answers, each to a connection of its own; a few at a time."""
+    """A question after who gives so many answers, each on a connection of its own; a few at a time."""
     numbered = shlex.quote(f"{url}?[1-{count}]")
     # In HTTP/1.1 a connection stays open, and with it the choice of its pod.
-    return f"inside {source} curl --silent --http1.0 -m 3 --parallel --parallel-max 8 {numbered}"
+    pages = f"inside {source} curl --silent --http1.0 -m 3 --parallel --parallel-max 8 {numbered}"
+    # Several at a time, curl tells of its progress even when it is to be silent.
+    return f"{pages} 2>/dev/null | grep -E '^(Hostname: |OK from |no network)' | sort | uniq -c"
+
+
+def shares(said: str) -> Counter[str]:
+    """How many of the answers each pod gave, by its name."""
+    found = Counter[str]()
+    for count, pod in _SHARE.findall(said):
+        found[pod] += int(count)
+    return found
 
 
 def fetch_outside(url: str, address: str, tries: int) -> str:

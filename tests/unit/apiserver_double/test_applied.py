@@ -87,7 +87,7 @@ OBJECTS: list[dict[str, Any]] = [WIDGET, SERVICE, DEPLOYMENT, NAMESPACE]
 @pytest.fixture(scope="module")
 def node(cluster: Cluster, kubectl: Client, tmp_path_factory: pytest.TempPathFactory) -> Node:
     kubectl("apply", "-f", "-", stdin=WIDGETS)
-    kubectl("wait", "--for=condition=Established", "crd/widgets.lab.test", "--timeout=30s")
+    kubectl("wait", "--for=condition=Established", "crd/widgets.lab.test", "--timeout=120s")
     return Node(cluster, tmp_path_factory.mktemp("node"))
 
 

@@ -155,7 +155,7 @@ def test_client_side_apply_diff_patch_label_annotate_scale(kubectl: Client) -> N
 
 def test_rollout_status_waits_for_the_controllers_word(kubectl: Client) -> None:
     kubectl("apply", "-f", "-", stdin=deployment("web:1"))
-    waiting = kubectl.start("rollout", "status", "deployment/web", "--timeout=30s")
+    waiting = kubectl.start("rollout", "status", "deployment/web", "--timeout=120s")
     status = {
         "observedGeneration": 1,
         "replicas": 2,

@@ -75,7 +75,7 @@ def test_a_program_runs_with_what_it_is_promised(
     spec = {"containers": [container("steady", out)], "serviceAccountName": "agent"}
     spec["initContainers"] = [{"name": "first", "image": "registry.test/crashes"}]
     kubectl("apply", "-n", "kube-system", "-f", "-", stdin=workload("DaemonSet", "agent", pod=spec))
-    kubectl("rollout", "status", "-n", "kube-system", "daemonset/agent", "--timeout=30s")
+    kubectl("rollout", "status", "-n", "kube-system", "daemonset/agent", "--timeout=120s")
     given = json.loads(out.read_text())
     assert given["MINE"] == given["NODE_NAME"] == "n1"
     assert "PERHAPS" not in given
@@ -95,7 +95,7 @@ def test_a_program_runs_with_what_it_is_promised(
     machines.start_kubelet("n1")
     until(lambda: json.loads(out.read_text())["PID"] != given["PID"])
     assert subprocess.run(["ps", "-o", "stat=", "-p", given["PID"]], capture_output=True).returncode == 1
-    kubectl("rollout", "status", "-n", "kube-system", "daemonset/agent", "--timeout=30s")
+    kubectl("rollout", "status", "-n", "kube-system", "daemonset/agent", "--timeout=120s")
 
     kept = tmp_path / "kept"
     kept.write_text(Path(given["KUBECONFIG"]).read_text())
@@ -127,7 +127,7 @@ def test_a_program_that_fails_says_why(kubectl: Client, machines: Machines, tmp_
 def test_who_does_not_end_is_killed(kubectl: Client, machines: Machines, tmp_path: Path) -> None:
     spec = {"containers": [container("ignores", tmp_path / "out")], "terminationGracePeriodSeconds": 2}
     kubectl("apply", "-f", "-", stdin=workload("Deployment", "ignores", pod=spec))
-    kubectl("rollout", "status", "deployment/ignores", "--timeout=30s")
+    kubectl("rollout", "status", "deployment/ignores", "--timeout=120s")
     kubectl("delete", "deployment", "ignores")
     until(lambda: "Terminating" in kubectl("get", "pods", "-l", "app=ignores"))
     until(lambda: not pods(kubectl, "ignores"))
@@ -151,3 +151,47 @@ def test_a_pod_that_is_not_restarted_ends(
         assert state(kubectl, "never")["state"]["terminated"]["exitCode"] == 3
         assert "Error" in kubectl("get", "pod", "never")
     kubectl("delete", "pod", policy.lower())
+
+
+def test_a_pod_waits_for_what_it_refers_to(kubectl: Client, machines: Machines, tmp_path: Path) -> None:
+    asks = {"name": "COLOUR", "valueFrom": {"configMapKeyRef": {"name": "colours", "key": "one"}}}
+    main = container("steady", tmp_path / "out")
+    main["env"].append(asks)
+    kubectl("apply", "-f", "-", stdin=workload("Deployment", "refers", pod={"containers": [main]}))
+    volumes = [{"name": "v", "configMap": {"name": "colours"}}]
+    kubectl("apply", "-f", "-", stdin=workload("Deployment", "mounts", pod={"volumes": volumes}))
+    kubectl("apply", "-f", "-", stdin=workload("Deployment", "other"))
+    kubectl("rollout", "status", "deployment/other", "--timeout=30s")
+    until(lambda: "CreateContainerConfigError" in kubectl("get", "pods", "-l", "app=refers"))
+    waiting = state(kubectl, "refers")["state"]["waiting"]
+    assert waiting["message"] == 'configmap "colours" not found'
+    assert "ContainerCreating" in kubectl("get", "pods", "-l", "app=mounts")
+    kubectl("create", "configmap", "colours", "--from-literal=one=red")
+    for name in ("refers", "mounts"):
+        kubectl("rollout", "status", f"deployment/{name}", "--timeout=30s")
+    assert json.loads((tmp_path / "out").read_text())["COLOUR"] == "red"
+    kubectl("delete", "deployment", "refers", "mounts", "other")
+
+
+def test_a_program_is_restarted_while_the_api_server_is_away(
+    kubectl: Client, machines: Machines, cluster: Cluster, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    kubectl(
+        "apply",
+        "-f",
+        "-",
+        stdin=workload("DaemonSet", "alone", pod={"containers": [container("steady", out)]}),
+    )
+    kubectl("rollout", "status", "daemonset/alone", "--timeout=30s")
+    before = json.loads(out.read_text())["PID"]
+    cluster.api.stop()
+    try:
+        subprocess.run(["kill", "-9", before], check=True)
+        until(lambda: json.loads(out.read_text())["PID"] != before)
+    finally:
+        cluster.api.start()
+    until(lambda: state(kubectl, "alone").get("restartCount") == 1 and state(kubectl, "alone")["ready"])
+    assert state(kubectl, "alone")["lastState"]["terminated"]["exitCode"] == 137
+    kubectl("delete", "daemonset", "alone")
+    until(lambda: not pods(kubectl, "alone"))

@@ -67,15 +67,15 @@ def pods(kubectl: Client, app: str) -> list[dict[str, Any]]:
 
 def test_a_deployment_rolls_out_and_back(kubectl: Client, machines: Machines) -> None:
     kubectl("apply", "-f", "-", stdin=workload("Deployment", "web", replicas=3))
-    assert "successfully rolled out" in kubectl("rollout", "status", "deployment/web", "--timeout=30s")
+    assert "successfully rolled out" in kubectl("rollout", "status", "deployment/web", "--timeout=120s")
     first = pods(kubectl, "web")
     assert {pod["spec"]["nodeName"] for pod in first} == {"n1", "n2", "n3"}
     assert len({pod["status"]["podIP"] for pod in first}) == 3
     kubectl("set", "image", "deployment/web", "web=web:2")
-    assert "successfully rolled out" in kubectl("rollout", "status", "deployment/web", "--timeout=30s")
+    assert "successfully rolled out" in kubectl("rollout", "status", "deployment/web", "--timeout=120s")
     until(lambda: {pod["spec"]["containers"][0]["image"] for pod in pods(kubectl, "web")} == {"web:2"})
     kubectl("rollout", "undo", "deployment/web")
-    assert "successfully rolled out" in kubectl("rollout", "status", "deployment/web", "--timeout=30s")
+    assert "successfully rolled out" in kubectl("rollout", "status", "deployment/web", "--timeout=120s")
     until(lambda: {pod["spec"]["containers"][0]["image"] for pod in pods(kubectl, "web")} == {"web:1"})
     assert "REVISION" in kubectl("rollout", "history", "deployment/web")
     kubectl("delete", "deployment", "web")
@@ -84,10 +84,10 @@ def test_a_deployment_rolls_out_and_back(kubectl: Client, machines: Machines) ->
 
 def test_a_daemon_set_is_on_every_node_that_may_have_it(kubectl: Client, machines: Machines) -> None:
     kubectl("apply", "-f", "-", stdin=workload("DaemonSet", "agent", pod={"nodeSelector": {"zone": "a"}}))
-    assert "successfully rolled out" in kubectl("rollout", "status", "daemonset/agent", "--timeout=30s")
+    assert "successfully rolled out" in kubectl("rollout", "status", "daemonset/agent", "--timeout=120s")
     assert sorted(pod["spec"]["nodeName"] for pod in pods(kubectl, "agent")) == ["n1", "n2"]
     kubectl("set", "image", "daemonset/agent", "web=web:2")
-    assert "successfully rolled out" in kubectl("rollout", "status", "daemonset/agent", "--timeout=30s")
+    assert "successfully rolled out" in kubectl("rollout", "status", "daemonset/agent", "--timeout=120s")
     assert {pod["spec"]["containers"][0]["image"] for pod in pods(kubectl, "agent")} == {"web:2"}
     kubectl("label", "node", "n3", "zone=a", "--overwrite")
     until(lambda: len(pods(kubectl, "agent")) == 3)
@@ -100,7 +100,7 @@ def test_a_daemon_set_is_on_every_node_that_may_have_it(kubectl: Client, machine
 def test_a_rollout_that_cannot_go_on_is_told(kubectl: Client, machines: Machines) -> None:
     machines.fault("image-pull-fails", "broken")
     kubectl("apply", "-f", "-", stdin=workload("Deployment", "late", replicas=2, progressDeadlineSeconds=4))
-    kubectl("rollout", "status", "deployment/late", "--timeout=30s")
+    kubectl("rollout", "status", "deployment/late", "--timeout=120s")
     kubectl("set", "image", "deployment/late", "web=broken:1")
     said = kubectl("rollout", "status", "deployment/late", "--timeout=60s", status=1)
     assert 'deployment "late" exceeded its progress deadline' in said
@@ -111,7 +111,7 @@ def test_a_rollout_that_cannot_go_on_is_told(kubectl: Client, machines: Machines
     machines.heal()
     updated = "jsonpath={.status.updatedReplicas}/{.status.readyReplicas}/{.status.replicas}"
     until(lambda: kubectl("get", "deployment", "late", "-o", updated) == "2/2/2")
-    assert "successfully rolled out" in kubectl("rollout", "status", "deployment/late", "--timeout=30s")
+    assert "successfully rolled out" in kubectl("rollout", "status", "deployment/late", "--timeout=120s")
     kubectl("delete", "deployment", "late")
 
 
@@ -152,7 +152,7 @@ def test_why_a_pod_has_no_node_is_told(kubectl: Client, machines: Machines) -> N
         "2 node(s) didn't match pod anti-affinity rules. preemption: 0/3 nodes are available: "
     )
     kubectl("uncordon", "n3")
-    kubectl("rollout", "status", "deployment/apart", "--timeout=30s")
+    kubectl("rollout", "status", "deployment/apart", "--timeout=120s")
     assert {pod["spec"]["nodeName"] for pod in pods(kubectl, "apart")} == {"n1", "n2", "n3"}
     assert kubectl("get", "pods", "-l", "app=apart", "-o", message) == ""
     kubectl("delete", "deployment", "apart")
@@ -163,12 +163,12 @@ def test_a_drained_node_gives_its_pods_away(kubectl: Client, machines: Machines)
     kubectl("apply", "-f", "-", stdin=workload("DaemonSet", "stays"))
     kubectl("create", "service", "clusterip", "moved", "--tcp=80")
     for name in ("deployment/moved", "daemonset/stays"):
-        kubectl("rollout", "status", name, "--timeout=30s")
+        kubectl("rollout", "status", name, "--timeout=120s")
     addresses = ("get", "endpoints", "moved", "-o", "jsonpath={.subsets[*].addresses[*].ip}")
     before = until(lambda: len(found := kubectl(*addresses).split()) == 3 and found)
     said = kubectl("drain", "n2", "--ignore-daemonsets", "--timeout=60s")
     assert "node/n2 drained" in said
-    kubectl("rollout", "status", "deployment/moved", "--timeout=30s")
+    kubectl("rollout", "status", "deployment/moved", "--timeout=120s")
     assert {pod["spec"]["nodeName"] for pod in pods(kubectl, "moved")} == {"n1", "n3"}
     assert {pod["spec"]["nodeName"] for pod in pods(kubectl, "stays")} == {"n1", "n2", "n3"}
     after = until(lambda: len(found := kubectl(*addresses).split()) == 3 and found)
@@ -184,19 +184,19 @@ def test_pods_wait_for_a_network_unless_they_use_the_hosts(kubectl: Client, mach
     machines.disconnect_network()
     kubectl("apply", "-f", "-", stdin=workload("Deployment", "inside"))
     kubectl("apply", "-f", "-", stdin=workload("Deployment", "host", pod={"hostNetwork": True}))
-    kubectl("rollout", "status", "deployment/host", "--timeout=30s")
+    kubectl("rollout", "status", "deployment/host", "--timeout=120s")
     (pod,) = pods(kubectl, "host")
     assert pod["status"]["podIP"] == pod["status"]["hostIP"]
     until(lambda: "ContainerCreating" in kubectl("get", "pods", "-l", "app=inside"))
     machines.connect_network()
-    kubectl("rollout", "status", "deployment/inside", "--timeout=30s")
+    kubectl("rollout", "status", "deployment/inside", "--timeout=120s")
     kubectl("delete", "deployment", "inside", "host")
 
 
 def test_pods_outlive_kubelet_and_begin_anew_after_a_boot(kubectl: Client, machines: Machines) -> None:
     only = {"nodeSelector": {"kubernetes.io/hostname": "n3"}}
     kubectl("apply", "-f", "-", stdin=workload("Deployment", "kept", pod=only))
-    kubectl("rollout", "status", "deployment/kept", "--timeout=30s")
+    kubectl("rollout", "status", "deployment/kept", "--timeout=120s")
     (before,) = pods(kubectl, "kept")
     machines.stop_kubelet("n3")
     machines.start_kubelet("n3")
@@ -211,14 +211,14 @@ def test_pods_outlive_kubelet_and_begin_anew_after_a_boot(kubectl: Client, machi
     )
     assert booted["metadata"]["uid"] == before["metadata"]["uid"]
     assert booted["status"]["containerStatuses"][0]["lastState"]["terminated"]["exitCode"] == 255
-    kubectl("rollout", "status", "deployment/kept", "--timeout=30s")
+    kubectl("rollout", "status", "deployment/kept", "--timeout=120s")
     kubectl("delete", "deployment", "kept")
 
 
 def test_what_a_node_had_goes_with_it(kubectl: Client, machines: Machines) -> None:
     machines.node("n4", zone="c")
     kubectl("apply", "-f", "-", stdin=workload("DaemonSet", "gone", pod={"nodeSelector": {"zone": "c"}}))
-    kubectl("rollout", "status", "daemonset/gone", "--timeout=30s")
+    kubectl("rollout", "status", "daemonset/gone", "--timeout=120s")
     machines.stop_kubelet("n4")
     kubectl("delete", "node", "n4")
     until(lambda: not pods(kubectl, "gone"), 40)

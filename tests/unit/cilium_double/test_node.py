@@ -79,7 +79,8 @@ class Lab(Network):
 
     def shares(self) -> dict[str, str]:
         found = json.loads(self.kubectl("get", "ciliumnodes", "-o", "json"))["items"]
-        return {each["metadata"]["name"]: each["spec"]["ipam"]["podCIDRs"][0] for each in found}
+        given = {each["metadata"]["name"]: each["spec"]["ipam"].get("podCIDRs") for each in found}
+        return {name: shares[0] for name, shares in given.items() if shares}
 
 
 @pytest.fixture(scope="module")
@@ -160,6 +161,18 @@ def test_a_tunnel_carries_all_pods_with_its_mtu(lab: Lab, data, protocol: str) -
         assert lab.pings("p1", pod(lab, node), 1422)
         assert not lab.pings("p1", pod(lab, node), 1472)
     assert "Message too long" in lab.ping("n1", pod(lab, "n3"), 1472).stderr
+
+
+def test_an_agent_that_is_restarted_carries_on(lab: Lab) -> None:
+    lab.roll_out(VXLAN)
+    lab.roll_out(VXLAN)
+    assert wait(lambda: lab.pings("p1", pod(lab, "n3")), "p1 reaching n3's pod", 10)
+
+
+def test_a_node_that_is_deleted_is_made_again(lab: Lab) -> None:
+    before = lab.shares()["n3"]
+    lab.kubectl("delete", "ciliumnode", "n3")
+    wait(lambda: lab.shares().get("n3") == before, "n3 coming back with its share", 15)
 
 
 def test_a_switch_back_takes_the_tunnel_away(lab: Lab) -> None:
