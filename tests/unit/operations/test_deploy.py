@@ -89,7 +89,7 @@ def test_a_fresh_lab_gets_everything() -> None:
 
 
 @pytest.mark.parametrize(
-    "stage", ["base", "network", "router", "containerd", "kubernetes", "control_plane", "workers"]
+    "stage", ["base", "network", "router", "containerd", "kubernetes", "control_plane", "workers", "cilium"]
 )
 def test_each_stage_runs_alone(stage: str) -> None:
     changes = planned(f"tasks/{stage}.py")
