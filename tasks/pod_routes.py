@@ -43,12 +43,15 @@ with only_if(preflight.cluster_goes_ahead):
 
     if host.name == first:
         kubectl.applied(
-            name="Nodes announce their pods by BGP, or nothing",
+            name="Nodes announce their pods to the router, or nothing",
             objects=of_part(host.data.kubernetes_objects, "bgp"),
             part="bgp",
         )
 
-    guards.unbroken(name="Nodes have been told what to announce", hosts=[first])
+    if by_bgp and (host.name == first or "routers" in host.groups):
+        guards.unbroken(
+            name="The router and the nodes know of one another", hosts=[first, *host.data.routers]
+        )
 
     if "routers" in host.groups and by_bgp:
         frr.learnt(

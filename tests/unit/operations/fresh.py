@@ -35,6 +35,9 @@ _ANSWERS = {
     "ciliumloadbalancerippools": ["pools", "sh: 1: kubectl: not found", "services"],
     "cilium.sock": ["health", "no agent", "config", "no agent", "routes"],
     "get ciliumnodes": ["nodes", "sh: 1: kubectl: not found"],
+    "get configmap ciliumlab-": [
+        *("recorded", "sh: 1: kubectl: not found", "answered", "127", "objects"),
+    ],
     "vtysh": ["summary", "sh: 1: vtysh: not found", "routes", "configuration"],
     "frr.service": _units("frr.service", state="not-found inactive"),
     "get nodes -o json": ["ca", "version", "nodes", "sh: 1: kubectl: not found", "proxy"],
@@ -69,6 +72,7 @@ _SECTIONS = {
     *("started", "endpoint", "health", "ca", "nodes", "proxy", "merged", "current", "mode", "contexts"),
     *("recorded", "answered", "objects", "pools", "services"),
     *("config", "summary", "configuration", "release", "helm", "busy", "history", "workloads"),
+    *("recorded", "answered", "objects"),
     *("flags", "snapshots", "offered", "images", "architecture", "source", "key", "notes", "programs"),
     *(
         "began",
