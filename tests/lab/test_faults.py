@@ -97,7 +97,8 @@ def test_join_times_out(lab: RunningLab) -> None:
 
 def test_no_way_to_the_control_plane(lab: RunningLab) -> None:
     lab.shell(_WORKER, f"{_UNDONE}; ip route add unreachable 192.168.10.100/32")
-    run = lab.deploy("tasks/workers.py")
+    with _fault(lab, _WORKER, "discovery-is-in-vain", "10"):  # and not five minutes
+        run = lab.deploy("tasks/workers.py")
     assert (run.status, run.failed) == (1, [_WORKER]), run.said
     lab.shell(_WORKER, "ip route del unreachable 192.168.10.100/32")
     _converges(lab, {_WORKER}, "tasks/workers.py")

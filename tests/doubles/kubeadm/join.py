@@ -192,7 +192,8 @@ def join(configuration: Configuration, options: dict[str, object], skipped: Sequ
 def discover(configuration: Configuration, endpoint: str, token: str) -> str:
     """The cluster's authority (PEM), trusted because the token signed it, and because of the pins, if any."""
     discovery = configuration.node["discovery"]["bootstrapToken"]
-    identity, limit = token.split(".")[0], seconds(configuration.timeout("discovery"))
+    identity = token.split(".")[0]
+    limit = as_long_as("discovery-is-in-vain", seconds(configuration.timeout("discovery")))
     refusals = [""]
 
     def ask(ca: str | None) -> dict[str, object] | None:
