@@ -7,7 +7,7 @@ It stays a machine of the lab, and the next deploy joins it again unless lab.yam
 
 from pyinfra.context import host
 
-from ciliumlab.operations import guards, kubeadm, kubernetes
+from ciliumlab.operations import cilium, guards, kubeadm, kubernetes
 
 first = host.data.control_plane[0]
 node = host.data.node
@@ -21,6 +21,8 @@ guards.unbroken(name="The node can go")
 
 if host.name == node:
     kubeadm.reset(name="What kubeadm has made on the node is undone")
+
+    cilium.absent(name="Nothing of Cilium is left on the node")
 
 if host.name == first:
     kubernetes.removed(name="The cluster has the node no more", node=node, through=first)

@@ -5,7 +5,7 @@ pyinfra inventory/lab.py tasks/reset.py --data confirm=cilium-lab
 
 from pyinfra.context import host
 
-from ciliumlab.operations import guards, kubeadm, kubeconfig
+from ciliumlab.operations import cilium, guards, kubeadm, kubeconfig
 
 guards.confirmed(
     name="The lab's name was repeated",
@@ -21,3 +21,6 @@ if "control_plane" in host.groups:
     kubeadm.reset(name="The control plane is reset")
 
     kubeconfig.absent(name="root's kubeconfig has the cluster no more", context="HomeLab")
+
+if "nodes" in host.groups:
+    cilium.absent(name="Nothing of Cilium is left")

@@ -169,6 +169,27 @@ def _routes(lines: Iterable[str]) -> list[HostRoute]:
     ]
 
 
+# What the agent makes on a host and a cluster's end leaves there, as cilium-dbg's `post-uninstall-cleanup`
+# has it: its plugin's configuration, its state, and the pins that hold its programs to devices.
+_LEFT = "/etc/cni/net.d/05-cilium.conflist /var/run/cilium /sys/fs/bpf/cilium /sys/fs/bpf/tc/globals/cilium_*"
+_DEVICES = "cilium_host|cilium_net|cilium_vxlan|cilium_geneve"
+
+
+class Traces(State[dict[str, list[str]]]):
+    """What Cilium has left on this host: ``devices`` by name, ``files`` by path."""
+
+    @override
+    def command(self) -> str:
+        return sections(
+            devices=f"ls /sys/class/net | grep -xE '{_DEVICES}'",
+            files=f"ls -d {_LEFT}",
+        )
+
+    @override
+    def parse(self, found: Sections) -> dict[str, list[str]]:
+        return {"devices": found["devices"], "files": found["files"]}
+
+
 class Pods(TypedDict):
     """Where a node's pods are: its ``address`` (IPv4), and the networks that its pods' addresses are from."""
 

@@ -7,8 +7,9 @@ from contextlib import suppress
 
 from pyinfra.context import host, state
 
-from ciliumlab.facts.cilium import HOST_DEVICE, Agent, AgentState, HostRoute, PodCidrs
+from ciliumlab.facts.cilium import HOST_DEVICE, Agent, AgentState, HostRoute, PodCidrs, Traces
 from ciliumlab.facts.helm import Release, ReleaseState
+from ciliumlab.facts.shell import quoted
 from ciliumlab.operations import helm
 from ciliumlab.operations.api import Commands, Refused, operation, preparing, read, read_on
 from ciliumlab.operations.cilium_agent import Values, against, mode_of, wanted_by
@@ -127,6 +128,24 @@ def without_stale_routes(node: str, through: str) -> Commands:
         yield Shell(f"ip -4 route delete {route['to']}{via} dev {HOST_DEVICE}")
     if not stale:
         host.noop(f"no route of {HOST_DEVICE} leads to pods of other nodes")
+
+
+@operation
+def absent() -> Commands:
+    """
+    Have nothing on a host that Cilium made there, once its cluster is gone.
+
+    Without it kubelet takes the host's network for ready, though nobody is there that makes it.
+    """
+    found = read(Traces)
+    # An end of a pair of devices takes the other one with it.
+    if found["devices"]:
+        links = quoted(found["devices"])
+        yield Shell(f"for link in {links}; do [ ! -e /sys/class/net/$link ] || ip link delete $link; done")
+    if found["files"]:
+        yield Shell(f"rm -rf {quoted(found['files'])}")
+    if not found["devices"] and not found["files"]:
+        host.noop("Cilium has left nothing here")
 
 
 def _deployed(found: ReleaseState) -> str | None:
