@@ -48,7 +48,7 @@ GENEVE = {**TUNNEL, "tunnelProtocol": "geneve"}
 
 @pytest.fixture(scope="module")
 def helm(tmp_path_factory: pytest.TempPathFactory):
-    kept = programs._helm(build.CACHE)
+    kept = programs.helm(build.CACHE)
     if not kept:
         pytest.skip("neither a kept Helm nor npm to get it with")
     folder = tmp_path_factory.mktemp("charts")
