@@ -229,19 +229,19 @@ class RunningLab:
 
     # Machines ----------------------------------------------------------------------------------------
 
-    def shell(self, name: str, script: str) -> str:
+    def shell(self, name: str, script: str, timeout: float = _QUICK) -> str:
         """What a shell script prints that root runs on a machine."""
-        done = self._shell(name, script)
+        done = self._shell(name, script, timeout)
         if done.returncode != 0:
             _fail(f"{name}: {script}", done)
         return done.stdout
 
-    def _shell(self, name: str, script: str) -> subprocess.CompletedProcess[str]:
+    def _shell(self, name: str, script: str, timeout: float = _QUICK) -> subprocess.CompletedProcess[str]:
         arguments = ["ssh", name, "sudo", "sh", "-s"]
         try:
-            return self._run("ciliumlab", *arguments, stdin=script, timeout=_QUICK)
+            return self._run("ciliumlab", *arguments, stdin=script, timeout=timeout)
         except subprocess.TimeoutExpired:  # as when it went away without a word
-            return subprocess.CompletedProcess(arguments, 255, "", f"no answer in {_QUICK} s")
+            return subprocess.CompletedProcess(arguments, 255, "", f"no answer in {timeout:.0f} s")
 
     def everywhere(self, work: Callable[[str], T]) -> dict[str, T]:
         """Each machine's name with what ``work`` gives for it; all at once."""

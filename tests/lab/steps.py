@@ -90,6 +90,7 @@ def _expect_success(run: Deploy) -> None:
 def reboot(lab: RunningLab) -> None:
     with lab.step("reboot all machines", essential=True):
         lab.reboot()
+        settled(lab)
 
 
 def a_killed_machine_is_named_and_converges(lab: RunningLab) -> None:
@@ -114,6 +115,7 @@ def a_killed_machine_is_named_and_converges(lab: RunningLab) -> None:
 
     with lab.step("bring the killed machine back", essential=True):
         lab.up()
+        settled(lab)
     with lab.step("deploy again", essential=True):
         run = lab.deploy()
         _expect_success(run)
@@ -126,6 +128,7 @@ def a_snapshot_is_restored(lab: RunningLab) -> None:
     lab.everywhere(lambda name: lab.shell(name, "echo changed > /etc/changed; rm /etc/hosts; sync"))
     with lab.step("restore a snapshot", essential=True):
         lab.ciliumlab("restore", "proven")
+        settled(lab)
     found = lab.everywhere(lambda name: lab.shell(name, "ls /etc/changed /etc/hosts 2>/dev/null || true"))
     assert set(found.values()) == {"/etc/hosts\n"}
 
@@ -218,7 +221,20 @@ def kubectl(lab: RunningLab, command: str) -> str:
     return lab.shell(lab.first, f"{KUBECTL} {command}")
 
 
-def served(lab: RunningLab) -> None:
-    """Wait until the API server answers again."""
-    ready = f"{KUBECTL} --request-timeout 5s get --raw /readyz"
-    lab.shell(lab.first, f"until {ready}; do [ $((n += 1)) -lt 60 ] || exit 1; sleep 1; done")
+# Waits for all that is to run in the cluster, as long as an emulated machine may need.
+_SETTLED = f"""
+set -e
+until {KUBECTL} --request-timeout 5s get --raw /readyz > /dev/null 2>&1; do
+    [ $((n += 1)) -lt 300 ] || {{ echo "the API server does not answer"; exit 1; }}; sleep 1
+done
+{KUBECTL} wait node --all --for=condition=Ready --timeout=300s
+{KUBECTL} get daemonsets,deployments --all-namespaces \\
+    -o jsonpath='{{range .items[*]}}{{.kind}}/{{.metadata.name}} -n {{.metadata.namespace}}{{"\\n"}}{{end}}' |
+    while read -r each; do {KUBECTL} rollout status $each --timeout=300s || exit 1; done
+"""
+
+
+def settled(lab: RunningLab) -> None:
+    """Wait until all of the cluster, where there is one, runs again."""
+    if lab.data.get("cluster") != "auto":
+        lab.shell(lab.first, _SETTLED, timeout=1200)

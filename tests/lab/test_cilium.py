@@ -10,7 +10,7 @@ import pytest
 from . import steps
 from .mirror import Mirror
 from .running import RunningLab, running
-from .steps import FAULTS, KUBECTL, kubectl, served
+from .steps import FAULTS, KUBECTL, kubectl, settled
 
 pytestmark = pytest.mark.lab
 
@@ -90,7 +90,7 @@ def test_a_machine_that_is_killed(lab: RunningLab) -> None:
     lab.cut(_FIRST, _CUTS["a revision is pending"], _TASK, datapath=datapath)
     lab.kill(_FIRST)
     lab.up()
-    served(lab)
+    settled(lab)
     _switch(lab, f"come to {datapath} after the control plane was killed", datapath=datapath)
     steps.nothing_changes(lab, "switch when it runs, after the control plane was killed", _TASK)
     steps.states_hold(lab, "after all cuts")
@@ -181,8 +181,7 @@ def test_another_node_answers_when_the_leader_is_gone(lab: RunningLab) -> None:
     if holder != _FIRST:
         assert _leader(lab) != holder
     lab.up()
-    served(lab)
-    kubectl(lab, "wait node --all --for=condition=Ready --timeout=120s")
+    settled(lab)
     steps.states_hold(lab, "after the leader was killed")
 
 

@@ -90,6 +90,7 @@ def test_disks_outlive_a_shutdown(lab: RunningLab) -> None:
     assert set(lab.status().values()) == {"off"}
     with lab.step("boot from kept disks", essential=True):
         lab.up()
+        steps.settled(lab)
     assert set(lab.everywhere(lambda name: lab.shell(name, "cat /etc/kept")).values()) == {"kept\n"}
 
 

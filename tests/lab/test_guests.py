@@ -7,14 +7,15 @@ from collections.abc import Iterator
 import pytest
 
 from . import steps
-from .running import MACHINE_TASKS, NO_SOURCES, RunningLab, running
+from .mirror import Mirror
+from .running import TASKS, RunningLab, running
 
 pytestmark = [pytest.mark.lab, pytest.mark.guests]
 
 
 @pytest.fixture(scope="module")
-def lab() -> Iterator[RunningLab]:
-    with running("guest", NO_SOURCES, dummies=True) as lab:
+def lab(mirror: Mirror) -> Iterator[RunningLab]:
+    with running("guest", mirror.data, dummies=True) as lab:
         yield lab
 
 
@@ -38,7 +39,7 @@ def test_second_deploy_changes_nothing(lab: RunningLab) -> None:
     steps.nothing_changes(lab, "deploy with nothing to do")
 
 
-@pytest.mark.parametrize("task", MACHINE_TASKS)
+@pytest.mark.parametrize("task", TASKS)
 def test_task_alone_changes_nothing(lab: RunningLab, task: str) -> None:
     steps.nothing_changes(lab, f"run {task} with nothing to do", task)
 
