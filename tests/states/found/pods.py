@@ -22,6 +22,8 @@ _HEADERS = 28
 # Seconds in which a packet that is expected to be lost has time to come back, and one that is not. The
 # latter is sent until the first answer, as in reach.py.
 _LOST, _PATIENCE = 3, 15
+# A connection that is not made in a second goes to a pod that is out of reach.
+_CURL = "curl --silent --connect-timeout 1 -m 5"
 # Between the answers to several commands in one question.
 _THEN = "==then=="
 
@@ -82,7 +84,7 @@ def _received(said: str) -> int:
 def fetch(source: str, url: str, tries: int) -> str:
     """A question after the first answer in so many tries; ``source`` is a pod's address, "" the host."""
     inside = f"inside {source} " if source else ""
-    page = f"{inside}curl --silent --show-error -m 3 {shlex.quote(url)}"
+    page = f"{inside}{_CURL} --show-error {shlex.quote(url)}"
     return f"for try in $(seq {tries}); do {page} && break; sleep 0.3; done"
 
 
@@ -90,7 +92,7 @@ def fetches(source: str, url: str, count: int) -> str:
     """A question after who gives so many answers, each on a connection of its own; a few at a time."""
     numbered = shlex.quote(f"{url}?[1-{count}]")
     # In HTTP/1.1 a connection stays open, and with it the choice of its pod.
-    pages = f"inside {source} curl --silent --http1.0 -m 3 --parallel --parallel-max 8 {numbered}"
+    pages = f"inside {source} {_CURL} --http1.0 --parallel --parallel-max 8 {numbered}"
     # Several at a time, curl tells of its progress even when it is to be silent.
     return f"{pages} 2>/dev/null | grep -E '^(Hostname: |OK from |no network)' | sort | uniq -c"
 
