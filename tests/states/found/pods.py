@@ -22,8 +22,9 @@ _HEADERS = 28
 # Seconds in which a packet that is expected to be lost has time to come back, and one that is not. The
 # latter is sent until the first answer, as in reach.py.
 _LOST, _PATIENCE = 3, 15
-# A connection that is not made in a second goes to a pod that is out of reach.
-_CURL = "curl --silent --connect-timeout 1 -m 5"
+# Seconds after which a connection is taken to go to a pod that is out of reach. What a busy pod did not take
+# is sent once more after 1 s, for which only those have time that are not tried again.
+_TRIED_AGAIN, _TRIED_ONCE = 1, 3
 # Between the answers to several commands in one question.
 _THEN = "==then=="
 
@@ -81,10 +82,14 @@ def _received(said: str) -> int:
     return int(found[2]) if found else 0
 
 
+def _curl(seconds: int) -> str:
+    return f"curl --silent --connect-timeout {seconds} -m {seconds + 4}"
+
+
 def fetch(source: str, url: str, tries: int) -> str:
     """A question after the first answer in so many tries; ``source`` is a pod's address, "" the host."""
     inside = f"inside {source} " if source else ""
-    page = f"{inside}{_CURL} --show-error {shlex.quote(url)}"
+    page = f"{inside}{_curl(_TRIED_AGAIN)} --show-error {shlex.quote(url)}"
     return f"for try in $(seq {tries}); do {page} && break; sleep 0.3; done"
 
 
@@ -92,7 +97,7 @@ def fetches(source: str, url: str, count: int) -> str:
     """A question after who gives so many answers, each on a connection of its own; a few at a time."""
     numbered = shlex.quote(f"{url}?[1-{count}]")
     # In HTTP/1.1 a connection stays open, and with it the choice of its pod.
-    pages = f"inside {source} {_CURL} --http1.0 --parallel --parallel-max 8 {numbered}"
+    pages = f"inside {source} {_curl(_TRIED_ONCE)} --http1.0 --parallel --parallel-max 8 {numbered}"
     # Several at a time, curl tells of its progress even when it is to be silent.
     return f"{pages} 2>/dev/null | grep -E '^(Hostname: |OK from |no network)' | sort | uniq -c"
 
@@ -107,7 +112,9 @@ def shares(said: str) -> Counter[str]:
 
 def fetch_outside(url: str, address: str, tries: int) -> str:
     """As ``fetch`` for a host outside the cluster, and then whose address it has found it to be."""
-    return f"{fetch('', url, tries)}; echo {_THEN}; ip -4 neighbour show to {address}"
+    # Nodes take what comes to them; who was told to once would still send it to one that tells nobody.
+    forget = f"ip -4 neighbour flush to {address}"
+    return f"{forget}; {fetch('', url, tries)}; echo {_THEN}; ip -4 neighbour show to {address}"
 
 
 def read_outside(said: str) -> tuple[list[str], set[str]]:
