@@ -108,8 +108,11 @@ def a_killed_machine_is_named_and_converges(lab: RunningLab) -> None:
         killing = pool.submit(kill_at_work)
         run = lab.deploy()
         killing.result()
-    assert (run.status, run.failed) == (1, [victim]), run.said
-    # The others went on to the end.
+    assert run.status == 1, run.said
+    # The others went on, up to what cannot be done without it; there each says why.
+    stopped = set(run.failed) - {victim}
+    assert victim in run.failed, run.said
+    assert not stopped or f"stopped, as {victim} failed before" in run.said
     assert set(run.changed) == set(lab.machines) - {victim}
     assert lab.status()[victim] == "off"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -77,19 +78,21 @@ _CUTS = {
 
 
 @pytest.mark.parametrize("sign", _CUTS)
-def test_a_controller_that_is_killed(lab: RunningLab, sign: str) -> None:
+def test_a_controller_that_is_killed(lab: RunningLab, mirror: Mirror, sign: str) -> None:
     """Wherever it was cut, one more run ends in the mode that is declared."""
     datapath = _other(lab)
-    lab.cut(_FIRST, _CUTS[sign], _TASK, datapath=datapath)
+    with _agents_that_wait(lab, mirror):
+        lab.cut(_FIRST, _CUTS[sign], _TASK, datapath=datapath)
     _switch(lab, f"come to {datapath} after a cut when {sign}", datapath=datapath)
     steps.nothing_changes(lab, f"switch when it runs, after a cut when {sign}", _TASK)
 
 
-def test_a_machine_that_is_killed(lab: RunningLab) -> None:
+def test_a_machine_that_is_killed(lab: RunningLab, mirror: Mirror) -> None:
     datapath = _other(lab)
-    lab.cut(_FIRST, _CUTS["a revision is pending"], _TASK, datapath=datapath)
-    lab.kill(_FIRST)
-    lab.up()
+    with _agents_that_wait(lab, mirror):
+        lab.cut(_FIRST, _CUTS["a revision is pending"], _TASK, datapath=datapath)
+        lab.kill(_FIRST)
+        lab.up()
     settled(lab)
     _switch(lab, f"come to {datapath} after the control plane was killed", datapath=datapath)
     steps.nothing_changes(lab, "switch when it runs, after the control plane was killed", _TASK)
@@ -216,6 +219,19 @@ def _switch(lab: RunningLab, title: str, **data: object) -> None:
     with lab.step(title, essential=True):
         run = lab.deploy(_TASK)
     assert (run.status, run.failed) == (0, []), run.said
+
+
+@contextmanager
+def _agents_that_wait(lab: RunningLab, mirror: Mirror) -> Iterator[None]:
+    """New agents of the doubles become ready only after this, so that there is time to cut a switch."""
+    nodes = [name for name in lab.machines if name != "router"] if mirror.doubles else []
+    for name in nodes:
+        lab.shell(name, f"mkdir -p {FAULTS} && touch {FAULTS}/cilium-agent-never-ready")
+    try:
+        yield
+    finally:
+        for name in nodes:
+            lab.shell(name, f"rm -r {FAULTS}")
 
 
 def _other(lab: RunningLab) -> str:
