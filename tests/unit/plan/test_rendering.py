@@ -1,12 +1,11 @@
 """What real Helm makes of the values with the real chart: the agents' configuration, cilium-config.
 
-It needs ``CILIUMLAB_TEST_CHART``, a cilium-1.18.0.tgz, and Helm in PATH or in the doubles' cache.
+It needs ``CILIUMLAB_TEST_CHART``, a cilium-1.18.0.tgz, and Helm, by npm or in PATH.
 """
 
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 from functools import cache
 from pathlib import Path
@@ -17,19 +16,11 @@ import yaml
 
 from ciliumlab.plan.cilium.computed import values
 from ciliumlab.plan.cilium.rules import refused
-from tests.doubles.build import CACHE
+from tests.unit.real import program
 
 from .lab import chart, plan, settings, topology
 
 LIMITS = {"k8s-client-qps": ("absent", "11"), "k8s-client-burst": ("absent", "22")}
-
-
-def helm() -> str:
-    cached = sorted(CACHE.glob("helm-*"))
-    found = shutil.which("helm") or (str(cached[-1]) if cached else None)
-    if found is None:
-        pytest.skip("there is no Helm in PATH or in the doubles' cache: nothing is rendered")
-    return found
 
 
 def template(folder: Path, final: dict[str, Any]) -> subprocess.CompletedProcess[str]:
@@ -39,7 +30,7 @@ def template(folder: Path, final: dict[str, Any]) -> subprocess.CompletedProcess
     version = settings().kubernetes_version
     arguments = ["template", "cilium", str(chart()), "--namespace", "kube-system", "--kube-version", version]
     return subprocess.run(
-        [helm(), *arguments, "--values", str(path)], capture_output=True, text=True, check=False
+        [program("helm"), *arguments, "--values", str(path)], capture_output=True, text=True, check=False
     )
 
 
