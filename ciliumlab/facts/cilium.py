@@ -225,9 +225,7 @@ class PodCidrs(State[PodCidrsState]):
         entries = [line.split("|") for line in lines if line.startswith(f"{_NODE}|")]
         return PodCidrsState(
             nodes={
-                name: Pods(
-                    address=next((one for one in addresses.split() if "." in one), ""), cidrs=cidrs.split()
-                )
+                name: Pods(address=_ipv4(addresses.split()), cidrs=cidrs.split())
                 for _, name, addresses, cidrs in entries
             },
             trouble="",

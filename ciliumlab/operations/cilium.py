@@ -24,6 +24,11 @@ _LEAVING_ROUTES = ((1, 18, 0), (1, 18, 2))
 
 _PREFLIGHT = "cilium-preflight"
 
+# The chart's cgroup.hostRoot, which its init container mounts in the host's own namespace (cgroup.autoMount);
+# nothing in a cgroup2 can be removed as a file.
+_CGROUPS = "/run/cilium/cgroupv2"
+_UNMOUNT = f"while mountpoint -q {_CGROUPS}; do umount {_CGROUPS} || exit 1; done"
+
 
 @operation
 def preflighted(release: str, namespace: str, chart: Pinned, values: Values, timeout: int = 600) -> Commands:
@@ -143,7 +148,7 @@ def absent() -> Commands:
         links = quoted(found["devices"])
         yield Shell(f"for link in {links}; do [ ! -e /sys/class/net/$link ] || ip link delete $link; done")
     if found["files"]:
-        yield Shell(f"rm -rf {quoted(found['files'])}")
+        yield Shell(f"{_UNMOUNT}; rm -rf {quoted(found['files'])}")
     if not found["devices"] and not found["files"]:
         host.noop("Cilium has left nothing here")
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ciliumlab.plan.objects import MANAGED_BY, PART, made, node_selector, nodes_on, segment_name
+from ciliumlab.objects import labels
+from ciliumlab.plan.objects import made, node_selector, nodes_on, segment_name
 from ciliumlab.settings import Settings
 from ciliumlab.topology import Segment, Topology
 from ciliumlab.versions import parsed
@@ -76,7 +77,7 @@ def _peer(api: str) -> dict[str, Any]:
                 "afi": "ipv4",
                 "safi": "unicast",
                 # All advertisements of this plan; without a match nothing would be announced.
-                "advertisements": {"matchLabels": {**MANAGED_BY, PART: "bgp"}},
+                "advertisements": {"matchLabels": labels("bgp")},
             }
         ],
     }

@@ -1,19 +1,14 @@
-"""What the Kubernetes objects of a plan have in common: labels by which they are found again, and names."""
+"""What the Kubernetes objects of a plan have in common: what they are made of, and names."""
 
 from __future__ import annotations
 
 import re
 from typing import Any, Literal
 
+from ciliumlab import objects
 from ciliumlab.topology import Node, Segment, Topology
 
 Part = Literal["load-balancer", "bgp", "workloads"]
-
-MANAGED_BY = {"app.kubernetes.io/managed-by": "ciliumlab"}
-"""The label of all objects of a plan."""
-
-PART = "ciliumlab.io/part"
-"""The label that says what an object belongs to; within a part, what is no longer planned is removed."""
 
 SEGMENT = "ciliumlab.io/segment"
 """The label of a service that takes its address from a segment's pools, where several segments have some."""
@@ -37,7 +32,7 @@ def made(
     metadata: dict[str, Any] = {"name": name}
     if namespace is not None:
         metadata["namespace"] = namespace
-    metadata["labels"] = {**MANAGED_BY, PART: part, **(labels or {})}
+    metadata["labels"] = {**objects.labels(part), **(labels or {})}
     if annotations:
         metadata["annotations"] = annotations
     return {"apiVersion": api, "kind": kind, "metadata": metadata, "spec": spec}
