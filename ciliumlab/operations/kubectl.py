@@ -146,11 +146,16 @@ def _applied(objects: Sequence[Object], part: str, timeout: int) -> Commands:
     differing = {key(one): _difference(one, live.get(key(one))) for one in wanted}
     missing = [one for one in wanted if key(one) not in live]
     changed = [one for one in wanted if key(one) in live and differing[key(one)]]
+    anew = [one for one in changed if _is_fixed(one, differing[key(one)])]
     undeclared = [one for one in found["objects"] if key(one) not in differing]
     _tell(missing, changed, undeclared, live, differing)
     commands = [
-        *(_removal(one, differing[key(one)]) for one in changed if differing[key(one)].extra),
-        *(_deletion(one) for one in changed if _is_fixed(one, differing[key(one)])),
+        *(
+            _removal(one, differing[key(one)])
+            for one in changed
+            if differing[key(one)].extra and one not in anew
+        ),
+        *map(_deletion, anew),
         *([_application([*missing, *changed])] if missing or changed else []),
         # The record last: a run that is cut knows from it where to look.
         *(
@@ -212,7 +217,8 @@ def _tell(
 ) -> None:
     """What is not as declared, a line an object; with ``--diff`` all of it."""
     for one in changed:
-        host.log(f"{title(one)} differs: {differing[key(one)]}")
+        anew = "; it is deleted and made anew" if _is_fixed(one, differing[key(one)]) else ""
+        host.log(f"{title(one)} differs: {differing[key(one)]}{anew}")
     for one in undeclared:
         host.log(f"{title(one)} is not declared any more")
     for one in missing:
