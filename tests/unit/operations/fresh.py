@@ -34,10 +34,8 @@ _ANSWERS = {
     "--show-managed-fields": ["recorded", "sh: 1: kubectl: not found", "answered", "127", "objects"],
     "ciliumloadbalancerippools": ["pools", "sh: 1: kubectl: not found", "services"],
     "cilium.sock": ["health", "no agent", "config", "no agent", "routes"],
+    "/sys/class/net": ["devices", "files"],
     "get ciliumnodes": ["nodes", "sh: 1: kubectl: not found"],
-    "get configmap ciliumlab-": [
-        *("recorded", "sh: 1: kubectl: not found", "answered", "127", "objects"),
-    ],
     "vtysh": ["summary", "sh: 1: vtysh: not found", "routes", "configuration"],
     "frr.service": _units("frr.service", state="not-found inactive"),
     "get nodes -o json": ["ca", "version", "nodes", "sh: 1: kubectl: not found", "proxy"],
@@ -70,9 +68,8 @@ _SECTIONS = {
     *("files", "values", "names", "restarts", "localtime", "timezone", "hosts", "networkd", "links"),
     *("routes", "answer", "version", "dump", "arguments", "started", "changed", "serving", "containers"),
     *("started", "endpoint", "health", "ca", "nodes", "proxy", "merged", "current", "mode", "contexts"),
-    *("recorded", "answered", "objects", "pools", "services"),
+    *("recorded", "answered", "objects", "pools", "services", "devices"),
     *("config", "summary", "configuration", "release", "helm", "busy", "history", "workloads"),
-    *("recorded", "answered", "objects"),
     *("flags", "snapshots", "offered", "images", "architecture", "source", "key", "notes", "programs"),
     *(
         "began",
