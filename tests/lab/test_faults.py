@@ -120,6 +120,14 @@ def test_a_machine_dies_while_it_joins(lab: RunningLab) -> None:
     _converges(lab, {_WORKER}, "tasks/workers.py")
 
 
+def test_the_cluster_is_whole_again(lab: RunningLab) -> None:
+    """What ran in the clusters that were undone runs in this one."""
+    with lab.step("deploy onto a cluster that was made anew", essential=True):
+        run = lab.deploy()
+    assert run.status == 0, run.said
+    steps.nothing_changes(lab, "deploy onto a cluster that was made anew, with nothing to do")
+
+
 # While it runs ------------------------------------------------------------------------------------
 
 
