@@ -238,7 +238,19 @@ done
 """
 
 
+_AGENT_ANSWERS = """
+health="curl -s --unix-socket /var/run/cilium/cilium.sock http://localhost/v1/healthz"
+until $health | jq -e '.cilium.state == "Ok"' > /dev/null; do
+    [ $((n += 1)) -lt 300 ] || { echo "no agent answers"; exit 1; }; sleep 1
+done
+"""
+
+
 def settled(lab: RunningLab) -> None:
     """Wait until all of the cluster, where there is one, runs again."""
-    if lab.data.get("cluster") != "auto":
-        lab.shell(lab.first, _SETTLED, timeout=1200)
+    if lab.data.get("cluster") == "auto":
+        return
+    nodes = [name for name, machine in lab.machines.items() if isinstance(machine, Node)]
+    # A node that was away for a moment only is still Ready to the API server, whatever runs there.
+    lab.everywhere(lambda name: name in nodes and lab.shell(name, _AGENT_ANSWERS, timeout=600))
+    lab.shell(lab.first, _SETTLED, timeout=1200)

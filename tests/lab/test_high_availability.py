@@ -118,9 +118,7 @@ def test_the_cluster_outlives_a_node_of_its_control_plane(lab: RunningLab) -> No
         )
     lab.shell(_OTHERS[0], f"{_KUBECTL} create configmap written-meanwhile")
     lab.up()
-    lab.shell(
-        _FIRST, f"until {_KUBECTL} get --raw /readyz; do [ $((n += 1)) -lt 60 ] || exit 1; sleep 1; done"
-    )
+    steps.settled(lab)
     assert "written-meanwhile" in lab.shell(_FIRST, f"{_KUBECTL} get configmaps -o name")
     steps.nothing_changes(lab, "deploy after a control-plane node was lost")
 
