@@ -60,8 +60,12 @@ def absent() -> Commands:
         host.noop(own if found["first_line"] else "there is no BGP")
         return
     yield from systemd.disabled._inner(units=[UNIT])
-    # Those that FRR itself could not remove, as when it was killed.
-    yield Shell("ip -4 route flush proto bgp")
+    # Those that FRR itself could not remove, as when it was killed. One by one: of those that lead by nexthop
+    # objects, as FRR's do, iproute2 flushes none ("Failed to send flush request: Invalid argument").
+    yield Shell(
+        "ip -oneline -4 route show proto bgp |"
+        ' while read -r to rest; do ip -4 route delete "$to" proto bgp || exit 1; done'
+    )
     # The last thing of all, since what is to be done is told by it.
     yield Shell(f"rm -f {CONFIGURATION}")
 

@@ -38,7 +38,7 @@ class Network:
     files: dict[str, File]
     links: dict[str, Link]
     routes: list[str]
-    """The lines of ``ip -4 route``."""
+    """The lines of ``ip -oneline -4 route``: one a route, however many ways it has."""
     networkd: Unit
     frr: Unit
     networkd_settings: dict[str, str]
@@ -66,7 +66,7 @@ def questions() -> dict[str, str]:
             *("/etc/systemd/network/*", NETWORKD_FILE),
         ),
         "links": "ip -json -details address",
-        "routes": "ip -4 route",
+        "routes": "ip -oneline -4 route",
         "networkd": units([NETWORKD]),
         "frr": units([FRR]),
         "networkd settings": "systemd-analyze cat-config systemd/networkd.conf",

@@ -114,7 +114,9 @@ def fetch_outside(url: str, address: str, tries: int) -> str:
     """As ``fetch`` for a host outside the cluster, and then whose address it has found it to be."""
     # Nodes take what comes to them; who was told to once would still send it to one that tells nobody.
     forget = f"ip -4 neighbour flush to {address}"
-    return f"{forget}; {fetch('', url, tries)}; echo {_THEN}; ip -4 neighbour show to {address}"
+    # Services that share the address are asked at the same time, and one makes the other forget.
+    again = f"for try in 1 2 3; do {fetch('', url, tries)}; ip -4 neighbour show to {address} |"
+    return f"{forget}; {again} grep -q lladdr && break; done; echo {_THEN}; ip -4 neighbour show to {address}"
 
 
 def read_outside(said: str) -> tuple[list[str], set[str]]:
