@@ -18,7 +18,7 @@ from typing import Any
 from tests.unit.real import program
 
 DOUBLES = Path(__file__).parents[2] / "doubles"
-_START = 30  # seconds for a program to come up
+_START = 120  # seconds for a program to come up
 
 
 def free_port() -> int:

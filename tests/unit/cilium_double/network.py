@@ -22,7 +22,7 @@ from tests.unit.apiserver_double.cluster import DOUBLES, Cluster
 SEGMENTS = {"net10": "192.168.10", "net20": "192.168.20"}
 NODES = {"n1": ("net10", 101), "n2": ("net10", 102), "n3": ("net20", 100)}
 PODS = "172.20.0.0/16"
-SECONDS = 30
+SECONDS = 120
 
 
 def unusable() -> str:

@@ -120,7 +120,7 @@ def test_native_routes_are_those_of_the_reference(lab: Lab) -> None:
         f"{own} dev cilium_host proto kernel scope link",
         f"{shares['n2']} via 192.168.10.102 dev eth1 proto kernel",
     ]
-    wait(lambda: set(expected) <= set(lab.routes("n1")), f"{expected} in {lab.routes('n1')}", 10)
+    wait(lambda: set(expected) <= set(lab.routes("n1")), f"{expected} in {lab.routes('n1')}")
     assert not any(line.startswith(shares["n3"]) for line in lab.routes("n1"))
     assert "must be directly reachable" in lab.log("cilium-n1")
 
@@ -152,11 +152,11 @@ def test_a_tunnel_carries_all_pods_with_its_mtu(lab: Lab, data, protocol: str) -
     expected = {f"{shares['n1']} via {own} dev cilium_host proto kernel src {own}"} | {
         f"{shares[node]} via {own} dev cilium_host proto kernel src {own} mtu 1450" for node in ("n2", "n3")
     }
-    wait(lambda: expected <= set(lab.routes("n1")), f"{expected} in {lab.routes('n1')}", 10)
+    wait(lambda: expected <= set(lab.routes("n1")), f"{expected} in {lab.routes('n1')}")
     assert f"cilium_{protocol}" in lab.ip("n1", "link", "show")
     assert lab.ask("n1", "/v1/healthz")["routing"]["tunnel-protocol"] == protocol
     for node in ("n2", "n3"):
-        assert wait(lambda node=node: lab.pings("p1", pod(lab, node)), f"p1 reaching {node}'s pod", 10)
+        assert wait(lambda node=node: lab.pings("p1", pod(lab, node)), f"p1 reaching {node}'s pod")
         assert lab.pings("n1", pod(lab, node)), "from a host, too"
         assert lab.pings("p1", pod(lab, node), 1422)
         assert not lab.pings("p1", pod(lab, node), 1472)
@@ -166,19 +166,19 @@ def test_a_tunnel_carries_all_pods_with_its_mtu(lab: Lab, data, protocol: str) -
 def test_an_agent_that_is_restarted_carries_on(lab: Lab) -> None:
     lab.roll_out(VXLAN)
     lab.roll_out(VXLAN)
-    assert wait(lambda: lab.pings("p1", pod(lab, "n3")), "p1 reaching n3's pod", 10)
+    assert wait(lambda: lab.pings("p1", pod(lab, "n3")), "p1 reaching n3's pod")
 
 
 def test_a_node_that_is_deleted_is_made_again(lab: Lab) -> None:
     before = lab.shares()["n3"]
     lab.kubectl("delete", "ciliumnode", "n3")
-    wait(lambda: lab.shares().get("n3") == before, "n3 coming back with its share", 15)
+    wait(lambda: lab.shares().get("n3") == before, "n3 coming back with its share")
 
 
 def test_a_switch_back_takes_the_tunnel_away(lab: Lab) -> None:
     lab.roll_out(VXLAN)
     lab.roll_out(NATIVE)
-    wait(lambda: not any("mtu 1450" in line for line in lab.routes("n1")), "the tunnel's routes going", 10)
+    wait(lambda: not any("mtu 1450" in line for line in lab.routes("n1")), "the tunnel's routes going")
     assert "cilium_vxlan" not in lab.ip("n1", "link", "show")
     assert lab.pings("p1", pod(lab, "n2"), 1472)
     assert not lab.pings("p1", pod(lab, "n3"))
@@ -192,7 +192,7 @@ def test_a_release_with_the_bug_leaves_routes_of_the_tunnel(lab: Lab) -> None:
     assert any(line.startswith(share) and "cilium_host" in line for line in lab.routes("n1"))
     lab.version = "1.18.3"
     lab.roll_out(NATIVE)
-    wait(lambda: not any(line.startswith(share) for line in lab.routes("n1")), "the stale route going", 10)
+    wait(lambda: not any(line.startswith(share) for line in lab.routes("n1")), "the stale route going")
 
 
 POOL_OBJECT = {
