@@ -21,8 +21,8 @@ _PODS = {_FIRST: "172.20.0", "k8s-w1": "172.20.1", "k8s-w0": "172.20.2"}
 _SHARED = "192.168.10.211"
 # Of the node's session, and of the router's.
 _HOLD, _RECONNECT = 9, 5
-# Seconds after which a test gives up; how long it took is among the figures at the end, a few seconds on a
-# host that has nothing else to do. On a busy one sessions are lost, and FRR doubles its pause each time, to 60.
+# Seconds after which a test gives up; how long it took is among the figures at the end, a few seconds
+# where the host is idle. On a busy one sessions are lost, and FRR doubles its pause each time, up to 60.
 _SOON = 180
 _FILE = "/etc/netplan/62-ciliumlab-pods.yaml"
 
