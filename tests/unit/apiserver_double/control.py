@@ -42,8 +42,14 @@ class Node(Host):
         kubeconfig.write_text(cluster.api.kubeconfig().read_text())
         kubeconfig.chmod(0o600)
         self.paths = {ADMIN: kubeconfig, CACHE: root / "cache", "/run/ciliumlab": root / "run"}
-        programs = {str(Path(program(name)).parent) for name in ("helm", "kubectl")}
-        path = os.pathsep.join([*programs, os.environ["PATH"]])
+        # By the names that the host has them under, wherever and however they are kept here.
+        programs = root / "programs"
+        programs.mkdir(exist_ok=True)
+        for name in ("helm", "kubectl"):
+            link = programs / name
+            if not link.exists():
+                link.symlink_to(Path(program(name)).resolve())
+        path = os.pathsep.join([str(programs), os.environ["PATH"]])
         self.environment = {"PATH": path, "HOME": str(cluster.folder), **environment}
 
     def shell(self, command: str, given: str | None = None) -> subprocess.CompletedProcess[str]:
