@@ -13,7 +13,10 @@ import pytest
 from . import steps
 from .running import MACHINE_TASKS, NO_SOURCES, Deploy, RunningLab, running
 
-pytestmark = pytest.mark.lab
+pytestmark = [
+    pytest.mark.lab,
+    pytest.mark.skip("its times were only seen on a machine that was too busy for them; see the open issue"),
+]
 
 _TASK = "tasks/pod_routes.py"
 _FIRST, _ROUTER = "k8s-ctr", "router"

@@ -244,6 +244,7 @@ def test_another_package_manager_is_at_work(lab: RunningLab, title: str) -> None
 
 
 def test_a_wrong_checksum(lab: RunningLab, mirror: Mirror) -> None:
+    steps.settled(lab)
     (archive,) = (mirror.folder / "archives").glob("k9s*amd64*")
     kept = archive.with_name("kept")
     shutil.copy(archive, kept)
