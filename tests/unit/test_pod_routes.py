@@ -70,6 +70,8 @@ def test_lines_of_the_configuration() -> None:
         "ip prefix-list announced-by-nodes permit 172.20.0.0/16 ge 24 le 24",
     ):
         assert line in lines
+    # As a restarter, and not only a helper, FRR takes no route until every node has told its last.
+    assert " bgp graceful-restart" not in lines
 
 
 @pytest.mark.skipif(BGPD is None, reason="FRR's bgpd is not installed here")
