@@ -206,6 +206,9 @@ def test_a_node_that_comes_back_has_its_routes(lab: RunningLab) -> None:
 
 def test_routes_outlive_an_agent_that_starts_anew(lab: RunningLab) -> None:
     """Killed without a word, as a container's process is; its node goes on passing packets."""
+    # It was only just booted: until it has told all of its routes, there is nothing to keep.
+    told = "vtysh -c 'show bgp neighbors 192.168.10.101' | grep -c 'End-of-RIB received: Yes' || true"
+    _within(10, lambda: lab.shell(_ROUTER, told) == "1\n")
     lab.shell("k8s-w1", "systemctl kill --signal=KILL frr; systemctl stop frr")
     time.sleep(_HOLD + 3)
     assert _pods_by_bgp(lab) == _all_pods()
