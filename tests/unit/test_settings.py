@@ -11,12 +11,16 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pyinfra_cli.util import parse_cli_arg
 
 from ciliumlab import settings as module
 from ciliumlab.errors import DeclarationError
 from ciliumlab.settings import Settings
 from ciliumlab.wording import instead
+
+with pytest.MonkeyPatch.context() as patched:
+    # Importing it patches this process for gevent, and threads that other tests need would be greenlets.
+    patched.setattr("gevent.monkey.patch_all", lambda: True)
+    from pyinfra_cli.util import parse_cli_arg
 
 ALL = Path(__file__).parents[2] / "group_data" / "all.py"
 

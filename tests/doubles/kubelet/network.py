@@ -11,7 +11,7 @@ import subprocess
 import sys
 
 from common.api import Api, Object
-from kubelet.programs import LIBRARY
+from kubelet import programs
 
 # What a plugin has to do may wait for an agent that is busy.
 PLUGIN_SECONDS = 30
@@ -22,7 +22,7 @@ class NotReady(Exception):
 
 
 def has_plugin() -> bool:
-    return (LIBRARY / "cilium/cni.py").exists()
+    return (programs.LIBRARY / "cilium/cni.py").exists()
 
 
 class Addresses:
@@ -101,7 +101,7 @@ def _delete(netns: str) -> None:
 
 def _plugin(verb: str, netns: str, address: str) -> None:
     command = [sys.executable, "-P", "-m", "cilium.cni", verb, netns, address]
-    environment = {**os.environ, "PYTHONPATH": str(LIBRARY)}
+    environment = {**os.environ, "PYTHONPATH": str(programs.LIBRARY)}
     try:
         done = subprocess.run(
             command, env=environment, capture_output=True, text=True, check=False, timeout=PLUGIN_SECONDS

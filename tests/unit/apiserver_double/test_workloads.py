@@ -18,9 +18,11 @@ from .machines import Machines
 @pytest.fixture(scope="module")
 def machines(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machines]:
     from common import host
+    from kubelet import programs
 
-    before, host.ROOT = host.ROOT, tmp_path_factory.mktemp("root")
-    try:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(programs, "LIBRARY", tmp_path_factory.mktemp("library"))  # without a CNI plugin
+        patched.setattr(host, "ROOT", tmp_path_factory.mktemp("root"))
         with Machines(cluster, host.ROOT) as running:
             running.control()
             running.node("n1", zone="a")
@@ -28,8 +30,6 @@ def machines(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iter
             running.node("n3", zone="b")
             running.connect_network()
             yield running
-    finally:
-        host.ROOT = before
 
 
 @pytest.fixture(autouse=True)
