@@ -7,7 +7,7 @@ BIN := .venv/bin
 export PYTHONNOUSERSITE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help programs test-programs lab test check unit whole-runs clean
+.PHONY: help programs test-programs lab test check unit whole-runs long-runs clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -28,7 +28,7 @@ lab: .venv/.installed ## make the machines, provision them, say what stands wher
 	$(BIN)/pyinfra -y --data cluster=auto inventory/lab.py deploy.py
 	$(BIN)/ciliumlab status
 
-test: check unit whole-runs ## everything: style, types, unit tests, whole runs on real machines
+test: check unit whole-runs ## style, types, unit tests, whole runs on real machines: within an hour
 
 check: .venv/.installed ## style and types
 	$(BIN)/ruff check
@@ -40,6 +40,9 @@ unit: test-programs .venv/.installed ## what needs no machine
 
 whole-runs: test-programs .venv/.installed ## boot, deploy, verify, reboot, kill, on machines of the tests' own
 	$(BIN)/pytest -rs tests/lab
+
+long-runs: test-programs .venv/.installed ## the whole runs that are left out there: faults, three control planes
+	CILIUMLAB_TEST_LONG=1 $(BIN)/pytest -rs -m long tests/lab
 
 clean: ## delete the environment (not the lab: ciliumlab destroy does that)
 	rm -rf .venv

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -15,6 +16,14 @@ def mirror(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mirror]:
     """What all labs of a session install their cluster from."""
     with serving(tmp_path_factory.mktemp("mirror")) as mirror:
         yield mirror
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if not os.environ.get("CILIUMLAB_TEST_LONG"):
+        left_out = pytest.mark.skip(reason="takes longer than the hour of `make test` allows: make long-runs")
+        for item in items:
+            if item.get_closest_marker("long"):
+                item.add_marker(left_out)
 
 
 @pytest.fixture(autouse=True)

@@ -19,7 +19,7 @@ from .mirror import Mirror
 from .running import RunningLab, running
 from .steps import FAULTS
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.long]
 
 _FIRST, _WORKER = "k8s-ctr", "k8s-w1"
 _WORKERS = {_WORKER, "k8s-w0"}

@@ -16,7 +16,7 @@ from .leaks import Secrets
 from .mirror import Mirror
 from .running import RunningLab, running
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.long]
 
 _FIRST, _OTHERS, _WORKER = "k8s-ctr", ("k8s-c2", "k8s-c3"), "k8s-w1"
 _KUBECTL = "kubectl --kubeconfig /etc/kubernetes/admin.conf --request-timeout 5s"
