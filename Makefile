@@ -28,7 +28,7 @@ lab: .venv/.installed ## make the machines, provision them, say what stands wher
 	$(BIN)/pyinfra -y --data cluster=auto inventory/lab.py deploy.py
 	$(BIN)/ciliumlab status
 
-test: check unit whole-runs ## style, types, unit tests, whole runs on real machines: within an hour
+test: check unit whole-runs ## style, types, unit tests, whole runs on real machines (not the long ones)
 
 check: .venv/.installed ## style and types
 	$(BIN)/ruff check

@@ -215,7 +215,7 @@ def test_routes_outlive_an_agent_that_starts_anew(lab: RunningLab) -> None:
     assert _reaches(lab, "k8s-w0", "k8s-w1")
     lab.shell("k8s-w1", "systemctl reset-failed frr; systemctl start frr")
     _within(20, lambda: '"state":"Established"' in _session(lab, "192.168.10.101"))
-    # This FRR says that it has told all before it is told its own routes: those of before end with that.
+    # A moment without them was seen here; that End-of-RIB comes before the routes is supposed, not measured.
     _within(10, lambda: _pods_by_bgp(lab) == _all_pods())
 
 
