@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from functools import wraps
-from typing import Any, ParamSpec, TypeVar
+from inspect import signature
+from typing import Any, ParamSpec, TypeVar, cast
 
 import gevent  # type: ignore[import-untyped]
 from pyinfra import logger
 from pyinfra.api.arguments_typed import PyinfraOperation
 from pyinfra.api.command import PyinfraCommand
-from pyinfra.api.exceptions import ConnectError
+from pyinfra.api.exceptions import ConnectError, PyinfraError
 from pyinfra.api.facts import FactBase
 from pyinfra.api.host import Host
+from pyinfra.api.operation import OperationMeta
 from pyinfra.api.operation import operation as pyinfra_operation
 from pyinfra.api.state import StateStage
 from pyinfra.context import ctx_host, host, state
@@ -21,6 +23,7 @@ from pyinfra.operations.util.files import generate_color_diff
 
 from ciliumlab.errors import LabError
 from ciliumlab.facts.files import Texts
+from ciliumlab.operations import ahead
 from ciliumlab.operations.steps import SILENCE, Refusal, elsewhere
 
 P = ParamSpec("P")
@@ -37,18 +40,39 @@ class Refused(Exception):
 
 
 def operation(function: Callable[P, Commands]) -> PyinfraOperation[P]:
-    """Make a generator of commands a pyinfra operation; `Refused` in it fails the host with one line."""
+    """Make a generator of commands a pyinfra operation; `Refused` in it fails the host with one line.
+
+    What it reads first is read ahead, see ``ciliumlab.operations.ahead``.
+    """
 
     @wraps(function)
     def refusing(*args: P.args, **kwargs: P.kwargs) -> Commands:
         try:
-            yield from function(*args, **kwargs)
+            for command in function(*args, **kwargs):
+                ahead.forget(ctx_host.get())  # type: ignore[no-untyped-call]
+                try:
+                    yield command
+                finally:
+                    ahead.forget(ctx_host.get())  # type: ignore[no-untyped-call]
         except (Refused, LabError) as refused:
             for line in str(refused).splitlines():
                 host.log_styled(line, fg="red", log_func=logger.error)
             yield Refusal(str(refused))
 
-    return pyinfra_operation()(refusing)
+    declare: Callable[..., OperationMeta] = pyinfra_operation()(refusing)
+    own = signature(function).parameters
+
+    @wraps(declare)
+    def declaring(*args: Any, **kwargs: Any) -> OperationMeta:
+        if state.is_executing:
+            return declare(*args, **kwargs)
+        given = {key: value for key, value in kwargs.items() if key in own}
+        asked = ahead.rehearsed(state, function(*args, **given))
+        meta = declare(*args, **kwargs)
+        ahead.declare(ctx_host.get(), asked)  # type: ignore[no-untyped-call]
+        return meta
+
+    return cast(PyinfraOperation[P], declaring)
 
 
 @contextmanager
@@ -83,14 +107,23 @@ def read_on(name: str, fact: type[FactBase[T | None]], **arguments: Any) -> T:
 
 
 def _read(host: Host, fact: type[FactBase[T | None]], arguments: dict[str, Any]) -> T:
+    here = host is ctx_host.get()  # type: ignore[no-untyped-call]
+    ahead.ask(fact, arguments, here)
     try:
         # pyinfra's own _timeout does not cover a connection on which no command can be started.
         with gevent.Timeout(SILENCE, _Silent), _unprinted(host, getattr(fact, "confidential", False)):
-            value = host.get_fact(fact, **arguments)
+            value = ahead.answer(host, fact, arguments) if here else None
+            if value is None:
+                value = host.get_fact(fact, **arguments)
     except (EOFError, _Silent) as error:
         # paramiko says EOFError of a connection that has ended; pyinfra does not expect it.
         why = "the connection has ended" if isinstance(error, EOFError) else f"no answer for {SILENCE} s"
         raise Refused(f"{fact.__name__} could not be read, {why}; nothing was changed") from error
+    except PyinfraError as error:
+        # So pyinfra ends a run of which the last host has failed; in an operation it would be a traceback.
+        if isinstance(error, ConnectError) or not state.is_executing:
+            raise
+        value = None
     if value is None:
         raise Refused(f"{fact.__name__} could not be read for the reason above; nothing was changed")
     return value

@@ -27,7 +27,7 @@ from ciliumlab.operations.steps import On, Refusal, Write, sha256
 ROOT = Path(__file__).parents[3]
 
 
-@dataclass
+@dataclass(eq=False)
 class Host:
     """Stands in for pyinfra's: ``facts`` by class name, None for one that cannot be read.
 

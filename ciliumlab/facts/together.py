@@ -1,0 +1,77 @@
+"""Several facts by one remote command."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pyinfra.api.exceptions import FactProcessError
+from pyinfra.api.facts import FactBase
+from typing_extensions import override
+
+# Neither line is one that a tool prints; the second may come after what has no newline at its end.
+_BEGINS = "==ciliumlab== begins"
+_ENDS = re.compile(r"(.*)==ciliumlab== ends with (\d+)")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A fact with its arguments."""
+
+    fact: type[FactBase[Any]]
+    arguments: Mapping[str, Any]
+
+    @override
+    def __repr__(self) -> str:
+        arguments = ", ".join(f"{key}={value!r}" for key, value in self.arguments.items())
+        return f"{self.fact.__name__}({arguments})"
+
+
+class Together(FactBase[list[Any]]):
+    """The values of several facts, in their order; None for one that could not be read.
+
+    + asked: facts with a command of their own and no ``requires_command``
+    """
+
+    @override
+    def command(self, asked: Sequence[Asked]) -> str:
+        # process() is given the output alone.
+        self._asked = asked
+        return "\n".join(_answering(one) for one in asked)
+
+    @override
+    def process(self, output: list[str]) -> list[Any]:
+        answers = _answers(output)
+        # What was cut off is not known either.
+        answers += [None] * (len(self._asked) - len(answers))
+        return [_value(one, answer) for one, answer in zip(self._asked, answers, strict=True)]
+
+
+def _answering(asked: Asked) -> str:
+    command = asked.fact().command(**asked.arguments)
+    return f"echo '{_BEGINS}'\n(\n{command}\n)\necho \"==ciliumlab== ends with $?\""
+
+
+def _answers(output: Sequence[str]) -> list[list[str] | None]:
+    answers: list[list[str] | None] = []
+    lines: list[str] = []
+    for line in output:
+        if line == _BEGINS:
+            lines = []
+        elif end := _ENDS.fullmatch(line):
+            last, status = end.groups()
+            answers.append([*lines, *([last] if last else [])] if status == "0" else None)
+        else:
+            lines.append(line)
+    return answers
+
+
+def _value(asked: Asked, answer: list[str] | None) -> Any:
+    if not answer:
+        return None
+    try:
+        return asked.fact().process(answer)
+    except FactProcessError:
+        return None

@@ -1,0 +1,142 @@
+"""Facts read ahead: one remote command for what all operations of a stage ask first.
+
+pyinfra reads each fact when an operation asks for it, and a remote command costs more than most facts do:
+where nothing is to be changed, a run spends its time on little else. So an operation is rehearsed when it is
+declared, up to its first question, and the first operation of a stage that is carried out on a host has them
+all answered at once. A command that may change a host makes the answers of all hosts void; a host that was
+changed is asked one by one for the rest of the stage, as it will probably be changed again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from pyinfra.api.arguments import CONNECTOR_ARGUMENT_KEYS
+from pyinfra.api.facts import FactBase
+from pyinfra.api.host import Host
+from pyinfra.api.state import State
+
+from ciliumlab.facts.together import Asked, Together
+
+
+class _FirstQuestion(BaseException):
+    """What a rehearsed operation asks; no operation catches it."""
+
+    def __init__(self, asked: Asked | None) -> None:
+        super().__init__()
+        self.asked = asked
+
+
+@dataclass(frozen=True)
+class _Declared:
+    """An operation of this library: the stage (pyinfra's deploy) that it stands in, its first question."""
+
+    stage: str | None
+    asked: Asked | None
+
+
+@dataclass
+class _Answers:
+    """Of one host, by the operation's hash; ``changed`` holds the stages in which the host was changed."""
+
+    declared: dict[str, _Declared] = field(default_factory=dict)
+    known: dict[str, Any] = field(default_factory=dict)
+    changed: set[str | None] = field(default_factory=set)
+
+
+_hosts: WeakKeyDictionary[Host, _Answers] = WeakKeyDictionary()
+_rehearsing: ContextVar[bool] = ContextVar("rehearsing", default=False)
+
+
+def rehearsed(state: State, begun: Generator[Any, None, None]) -> Asked | None:
+    """What an operation asks first; ``begun`` is its generator, which is not carried on."""
+    said, state.print_noop_info = state.print_noop_info, False
+    token = _rehearsing.set(True)
+    try:
+        next(begun, None)
+    except _FirstQuestion as question:
+        return question.asked
+    except Exception:
+        # It will say so itself when it is carried out.
+        return None
+    finally:
+        _rehearsing.reset(token)
+        state.print_noop_info = said
+        begun.close()
+    return None
+
+
+def declare(host: Host, asked: Asked | None) -> None:
+    """Note what the operation that was declared last on a host asks first."""
+    declared = _Declared(host.current_deploy_name, asked)
+    _hosts.setdefault(host, _Answers()).declared[host.op_hash_order[-1]] = declared
+
+
+def ask(fact: type[FactBase[Any]], arguments: dict[str, Any], here: bool) -> None:
+    """To be called before a fact is read: ends a rehearsal with it, if one goes on.
+
+    ``here`` is false for another host's fact. A fact with a confidential answer, with arguments of pyinfra's
+    own or with its own idea of when it can be read, is read alone.
+    """
+    if not _rehearsing.get():
+        return
+    alone = (
+        not here
+        or getattr(fact, "confidential", False)
+        or any(key.startswith("_") for key in arguments)
+        or fact.requires_command is not FactBase.requires_command
+    )
+    raise _FirstQuestion(None if alone else Asked(fact, arguments))
+
+
+def answer(host: Host, fact: type[FactBase[Any]], arguments: dict[str, Any]) -> Any:
+    """The fact's value where it could be read ahead, with those of the operations to come; otherwise None."""
+    answers = _hosts.get(host)
+    if answers is None or not host.state.is_executing:
+        return None
+    operation = host.current_op_hash or ""
+    declared = answers.declared.get(operation)
+    if declared is None or declared.asked != Asked(fact, arguments):
+        return None
+    if operation not in answers.known and declared.stage not in answers.changed:
+        together = list(_stage(host, operation, answers))
+        if len(together) > 1:
+            asked = [answers.declared[one].asked for one in together]
+            found = host.get_fact(Together, asked=asked) or [None] * len(asked)
+            answers.known.update(zip(together, found, strict=True))
+    return answers.known.pop(operation, None)
+
+
+def forget(host: Host) -> None:
+    """To be called before and after a command that may change this host: no answer of any host holds on."""
+    own = _hosts.get(host)
+    if own is None or not host.state.is_executing:
+        return
+    for answers in _hosts.values():
+        answers.known.clear()
+    if declared := own.declared.get(host.current_op_hash or ""):
+        own.changed.add(declared.stage)
+
+
+def _stage(host: Host, operation: str, answers: _Answers) -> Iterator[str]:
+    """This operation and those after it in the stage that ask something, as the same user.
+
+    Any operation of somebody else's ends it: it may change the host, and nobody would know.
+    """
+    stage = answers.declared[operation].stage
+    user = _connector_arguments(host, operation)
+    for one in host.op_hash_order[host.op_hash_order.index(operation) :]:
+        declared = answers.declared.get(one)
+        if declared is None or declared.stage != stage:
+            return
+        if declared.asked and _connector_arguments(host, one) == user:
+            yield one
+
+
+def _connector_arguments(host: Host, operation: str) -> dict[str, object]:
+    arguments = host.state.get_op_data_for_host(host, operation).global_arguments
+    return {key: arguments.get(key) for key in CONNECTOR_ARGUMENT_KEYS}

@@ -1,0 +1,121 @@
+"""What operations ask first is read by one command, and is never older than the last change."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from .test_deploy import pyinfra
+
+FILES = """
+from ciliumlab.operations import files
+
+def have(name, **arguments):
+    files.present(name=name, files={f"FOLDER/{name}": {"text": name, "owner": "OWNER"}}, **arguments)
+"""
+
+
+class Folder:
+    """A folder on this machine that deploys put files into."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def has(self, *names: str) -> None:
+        for name in names:
+            (self.path / name).write_text(name)
+
+    def deploy(self, text: str, status: int = 0) -> tuple[list[str], str]:
+        """The lines that pyinfra has sent to a shell, each a command's first, and all that it said."""
+        declared = FILES.replace("FOLDER", str(self.path)).replace("OWNER", f"{self.owner}:{self.group}")
+        (self.path / "deploy.py").write_text(declared + text)
+        result = pyinfra("-y", "-vvv", "--data", "_sudo=false", "@local", str(self.path / "deploy.py"))
+        assert result.returncode == status, result.stderr
+        said = result.stdout + result.stderr
+        return [line for line in said.splitlines() if ">>> sh -c" in line], said
+
+    @property
+    def owner(self) -> str:
+        return self.path.owner()
+
+    @property
+    def group(self) -> str:
+        return self.path.group()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Folder:
+    return Folder(tmp_path)
+
+
+def test_where_nothing_is_to_be_changed_one_command_is_all(folder: Folder) -> None:
+    folder.has("a", "b", "c")
+    commands, said = folder.deploy('have("a")\nhave("b")\nhave("c")\n')
+    assert len(commands) == 1
+    assert said.count("as declared") == 3
+    assert "Together (asked=[Files(" in said
+
+
+def test_a_host_that_was_changed_is_asked_one_by_one(folder: Folder) -> None:
+    folder.has("b", "c")
+    commands, said = folder.deploy('have("a")\nhave("b")\nhave("c")\n')
+    # All three, a's change, then b and c.
+    assert len(commands) == 4
+    assert said.count("as declared") == 2
+
+
+def test_an_answer_is_void_once_something_was_changed(folder: Folder) -> None:
+    """The second operation removes what the third has asked for at first."""
+    folder.has("a", "b")
+    text = f'have("a")\nfiles.present(name="none", files={{}}, absent=["{folder.path}/b"])\nhave("b")\n'
+    folder.deploy(text)
+    assert (folder.path / "b").read_text() == "b"
+
+
+def test_nothing_is_read_across_an_operation_of_somebody_elses(folder: Folder) -> None:
+    folder.has("a", "b", "c")
+    text = 'from pyinfra.operations import server\nhave("a")\n'
+    commands, _ = folder.deploy(f'{text}server.shell("rm {folder.path}/c")\nhave("b")\nhave("c")\n')
+    assert (folder.path / "c").read_text() == "c"
+    # a alone, the removal, b and c together, c's change.
+    assert len(commands) == 4
+
+
+def test_who_asks_as_another_user_is_answered_apart(folder: Folder) -> None:
+    folder.has("a", "b", "c")
+    commands, said = folder.deploy('have("a")\nhave("b", _env={"LC_ALL": "C"})\nhave("c")\n')
+    assert len(commands) == 2
+    assert said.count("as declared") == 3
+
+
+ODD = """
+from ciliumlab.facts.shell import State, sections
+from ciliumlab.operations.api import operation, read
+
+class Odd(State[int]):
+    def command(self):
+        return sections(one="echo two")
+    def parse(self, found):
+        return int(found["one"][0])
+
+@operation
+def odd():
+    read(Odd)
+    yield from ()
+
+have("a")
+odd()
+have("b")
+"""
+
+
+def test_what_cannot_be_read_is_asked_for_alone_and_says_why(folder: Folder) -> None:
+    """The run's only host fails there, by a line and without a traceback."""
+    folder.has("a", "b")
+    commands, said = folder.deploy(ODD, status=1)
+    assert len(commands) == 2
+    assert "invalid literal for int()" in said
+    assert "Odd could not be read for the reason above" in said
+    assert "Traceback" not in said
+    assert said.count("as declared") == 1
