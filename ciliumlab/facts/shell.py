@@ -19,6 +19,9 @@ _STAT_FORMAT = "%a|%U:%G|%F|%n"
 # systemd-detect-virt(1): a line where the host is a container, which shares the kernel of its own host.
 CONTAINER = "systemd-detect-virt --container | grep -vx none"
 
+# Of what an error says of itself, which may quote all that was answered.
+_LONGEST = 200
+
 T = TypeVar("T")
 Sections = dict[str, list[str]]
 
@@ -39,8 +42,11 @@ class State(FactBase[T | None], Generic[T]):
     def process(self, output: list[str]) -> T:
         try:
             return self.parse(split(output))
-        except (ValueError, LookupError, TypeError, AttributeError) as error:
-            raise FactProcessError(f"cannot understand what the host answered: {error!r}") from error
+        # JSON and TOML may be nested too deeply, and a number too large.
+        except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
+            what = type(error).__name__ if self.confidential else repr(error)
+            what = what if len(what) <= _LONGEST else f"{what[:_LONGEST]}..."
+            raise FactProcessError(f"cannot understand what the host answered: {what}") from error
 
 
 def sections(**commands: str) -> str:
