@@ -5,11 +5,13 @@ from __future__ import annotations
 import shlex
 from base64 import b64decode
 from collections.abc import Iterable
-from typing import ClassVar, Generic, TypedDict, TypeVar
+from typing import ClassVar, Generic, TypedDict, TypeVar, get_args
 
 from pyinfra.api.exceptions import FactProcessError
 from pyinfra.api.facts import FactBase
 from typing_extensions import override
+
+from ciliumlab.facts.kinds import check
 
 # No tool that is asked prints a line that begins so.
 _MARK = "==ciliumlab== "
@@ -29,8 +31,9 @@ Sections = dict[str, list[str]]
 class State(FactBase[T | None], Generic[T]):
     """A fact that asks several questions in one command: `command` uses `sections`, `parse` reads them.
 
-    Output that cannot be understood fails the host with one line, as an unreadable fact; it never
-    ends the run with a traceback. What is ``confidential`` is printed at no verbosity.
+    Output that cannot be understood, or makes a value of another type than ``T``, fails the host with one
+    line, as an unreadable fact; it never ends the run with a traceback. What is ``confidential`` is printed
+    at no verbosity.
     """
 
     confidential: ClassVar[bool] = False
@@ -41,12 +44,16 @@ class State(FactBase[T | None], Generic[T]):
     @override
     def process(self, output: list[str]) -> T:
         try:
-            return self.parse(split(output))
+            value = self.parse(split(output))
+            # Every subclass says what its T is.
+            (kind,) = get_args(type(self).__orig_bases__[0])  # type: ignore[attr-defined]
+            check(value, kind)
         # JSON and TOML may be nested too deeply, and a number too large.
         except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
             what = type(error).__name__ if self.confidential else repr(error)
             what = what if len(what) <= _LONGEST else f"{what[:_LONGEST]}..."
             raise FactProcessError(f"cannot understand what the host answered: {what}") from error
+        return value
 
 
 def sections(**commands: str) -> str:

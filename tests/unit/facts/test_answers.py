@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from pyinfra.api.exceptions import FactProcessError
 
+from ciliumlab.facts.cilium import Agent
 from ciliumlab.facts.containerd import Containerd
 from ciliumlab.facts.helm import Release, Repositories
 from ciliumlab.facts.shell import State
@@ -34,3 +37,17 @@ def test_much_that_is_unexpected_is_told_in_short() -> None:
 
 def test_what_is_confidential_is_told_by_its_kind_alone() -> None:
     assert trouble(Release, "password: secret") == "ValueError"
+
+
+def test_a_number_for_an_address() -> None:
+    routes = json.dumps([{"dst": "172.20.1.0/24", "gateway": 7}])
+    answer = ["==ciliumlab== health", "==ciliumlab== config", "==ciliumlab== routes", routes]
+    assert trouble(Agent, *answer) == "TypeError('an item of it.routes.via is of the type int')"
+
+
+def test_values_of_a_release_that_are_a_list() -> None:
+    history = json.dumps([{"revision": 1, "status": "deployed", "chart": "a-1.0.0", "description": ""}])
+    answer = {"release": "kube-system/a", "helm": "v3.10.1", "busy": "", "history": history}
+    answer |= {"values": '["secret"]', "workloads": "these are all"}
+    lines = [line for name, text in answer.items() for line in (f"==ciliumlab== {name}", text) if line]
+    assert trouble(Release, *lines) == "TypeError"
