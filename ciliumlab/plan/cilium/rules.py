@@ -46,7 +46,12 @@ def refused(topology: Topology, settings: Settings, values: dict[str, object]) -
         # What is no value at all is not judged as one.
         if key not in nonsense:
             told.append((key, what))
-    return [Problem(f"cilium_extra_values: {key}", what) for key, what in told]
+    return [Problem(f"cilium_extra_values: {_place(key)}", what) for key, what in told]
+
+
+def _place(path: str) -> str:
+    """A path for people: somebody wrote its names, and they may be empty or no characters at all."""
+    return ".".join(shown(name) for name in path.split("."))
 
 
 def _broken(topology: Topology, values: Values) -> Wrong:

@@ -488,6 +488,12 @@ def test_every_combination_agrees_with_the_table(datapath: str) -> None:
     assert 100 < allowed < 1000
 
 
+def test_a_key_that_cannot_be_printed_is_told_in_one_line_nevertheless() -> None:
+    what = "is no key of Cilium's chart 1.18, which would not look at it"
+    told = lines({"": 1, "bgp\x1b[2J": {"a\nb": 1}})
+    assert [line.partition("; ")[0] for line in told] == [f"'': {what}", f"'bgp\\x1b[2J': {what}"]
+
+
 _LEAVES = st.none() | st.booleans() | st.integers(-1, 40) | st.sampled_from(
     ["", "true", "native", "tunnel", "geneve", "dsr", "172.20.0.0/16", "eth+", "5s", "x"]
 )  # fmt: skip
