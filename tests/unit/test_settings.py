@@ -246,7 +246,15 @@ class TestProblems:
             *(
                 (f"{name}={value}", f"--data {name}: must be a version such as 1.33.2, not {value}")
                 for name in ("kubernetes_version", "containerd_version")
-                for value in ("1.33", "v1.33.2", "1.33.02", "1.33.2-1.1", "latest", "stable-1.33")
+                for value in (
+                    "1.33",
+                    "v1.33.2",
+                    "1.33.02",
+                    "1.33.2-1.1",
+                    "latest",
+                    "stable-1.33",
+                    "1.\u0663\u0663.2",
+                )
             ),
             (
                 "schedule_on_control_plane=yes",
@@ -331,6 +339,10 @@ class TestProblems:
     )
     def test_override(self, override: str, line: str) -> None:
         assert problems(ALL, override) == [line]
+
+    def test_a_version_of_more_digits_than_python_reads(self) -> None:
+        (line,) = problems(ALL, f"kubernetes_version=1.{'9' * 5000}.0")
+        assert line.startswith("--data kubernetes_version: must be a version such as 1.33.2, not '1.999")
 
     def test_all_at_once(self, file: Path) -> None:
         file.write_text(f"{BASED}del datapath\ndatapaht = 'native'\ntimezone = None\n")
