@@ -31,6 +31,7 @@ _ZONE = re.compile(r"UTC|[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)+")
 # Python refuses to read more than 4,300 digits, and no version has more than a date's eight.
 _VERSION = re.compile(r"(0|[1-9][0-9]{0,7})(\.(0|[1-9][0-9]{0,7})){2}")
 _BASE_URL = re.compile(r"https?://[^\s/?#]+(/[^\s/?#]+)*")
+_HALF = re.compile("[\ud800-\udfff]")
 # Cilium's chart has no value that lies deeper than eight mappings.
 _DEEPEST = 20
 # A day, so that a mistyped number is told.
@@ -77,16 +78,23 @@ def _true_or_false(value: object) -> str | None:
 
 
 def _plain(value: object, depth: int = 0) -> bool:
-    """Whether a value is what JSON and YAML can both carry, and no deeper than anything real."""
+    """Whether a value is what JSON and YAML can both carry, and no deeper than anything real.
+
+    JSON can write half a character ("\\ud800"), which no file can hold.
+    """
     if depth > _DEEPEST:
         return False
     if isinstance(value, dict):
-        return all(isinstance(key, str) and _plain(item, depth + 1) for key, item in value.items())
+        return all(
+            isinstance(key, str) and _plain(key) and _plain(item, depth + 1) for key, item in value.items()
+        )
     if isinstance(value, list | tuple):
         return all(_plain(item, depth + 1) for item in value)
     if isinstance(value, float):
         return math.isfinite(value)
-    return value is None or isinstance(value, str | int)
+    if isinstance(value, str):
+        return not _HALF.search(value)
+    return value is None or isinstance(value, int)
 
 
 def _values(value: object) -> str | None:

@@ -211,6 +211,8 @@ class TestProblems:
                     ("MTU=1400", "MTU=1400"),
                     ("null", "None"),
                     ('{"MTU": NaN}', "{'MTU': nan}"),
+                    (r'{"MTU": "\ud800"}', r"{'MTU': '\ud800'}"),
+                    (r'{"\udc00": 1}', r"{'\udc00': 1}"),
                 )
             ),
             ("bgp_asns=65000", "--data bgp_asns: must be a mapping with router and nodes, not 65000"),
