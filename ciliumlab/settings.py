@@ -30,7 +30,7 @@ _Check = Callable[[object], str | None]
 _ZONE = re.compile(r"UTC|[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)+")
 # Python refuses to read more than 4,300 digits, and no version has more than a date's eight.
 _VERSION = re.compile(r"(0|[1-9][0-9]{0,7})(\.(0|[1-9][0-9]{0,7})){2}")
-_BASE_URL = re.compile(r"https?://[^\s/?#]+(/[^\s/?#]+)*")
+_BASE_URL = re.compile(r"https?://((?![/?#\[\]])[!-~])+(/((?![/?#])[!-~])+)*")
 _HALF = re.compile("[\ud800-\udfff]")
 # Cilium's chart has no value that lies deeper than eight mappings.
 _DEEPEST = 20

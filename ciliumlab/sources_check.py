@@ -18,7 +18,9 @@ _Check = Callable[[object], _Wrong]
 
 _VERSIONS = "version|kubernetes_version|containerd_version|cilium_version|minor"
 _PLACEHOLDERS = f"{_VERSIONS}|distribution|codename|arch"
-_SIGNS = rf"(?:[^\s{{}}]|{{(?:{_PLACEHOLDERS})}})+"
+# Printable ASCII: what is in a source becomes part of URLs, of file names and of lines for people.
+_SIGN = rf"(?:[!-z|~]|{{(?:{_PLACEHOLDERS})}})"
+_SIGNS = f"{_SIGN}+"
 _IMAGE = rf"[a-z0-9.-]+(?::\d+)?(?:/[a-z0-9._-]+)+:(?=[\w{{]){_SIGNS}"
 
 
@@ -83,8 +85,11 @@ def _below(key: str, wrong: _Wrong) -> _Wrong:
 
 # What becomes part of a file's name, on hosts and in a mirror.
 _name = _text(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?", "a name of lower-case letters, digits, dots and hyphens")
-_url = _text(rf"https?://(?![/?#]){_SIGNS}", "a URL, with no placeholder that is not known")
-_version = _text(rf"(?=[\w{{]){_SIGNS}", "a version")
+# Brackets in a host are IPv6's, and urlsplit refuses what else may be in them.
+_url = _text(
+    rf"https?://(?:(?![/?#\[\]]){_SIGN})+(?:[/?#]{_SIGN}*)?", "a URL, with no placeholder that is not known"
+)
+_version = _text(rf"(?=[\w{{])(?:[\w.:+~-]|{{(?:{_PLACEHOLDERS})}})+", "a version")
 _image = _text(_IMAGE, "an image with registry and tag, such as registry.k8s.io/pause:3.10")
 _sha256 = _text("[0-9a-f]{64}", "the 64 hex digits (lower case) of a published SHA-256")
 _download = {"url": _url, "sha256": _sha256}

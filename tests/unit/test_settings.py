@@ -283,6 +283,8 @@ class TestProblems:
                     "http://a?b",
                     "http://a//b",
                     "http://",
+                    "http://[",
+                    "http://é.test",
                 )
             ),
             ("node=k8s-w1,k8s-w0", "--data node: must be the name of a node, or empty, not k8s-w1,k8s-w0"),
