@@ -1,7 +1,7 @@
 """How much is tried, and what is asked of every answer.
 
 ``make test`` tries the same examples every time. ``HYPOTHESIS_PROFILE=long pytest tests/unit/fuzz`` tries
-twenty times as many, other ones each time, in some minutes; what it finds becomes a case in the tests of
+ten times as many, other ones each time, in some minutes; what it finds becomes a case in the tests of
 the code that was wrong.
 """
 
@@ -25,7 +25,7 @@ _SECONDS = 2
 def fuzzed(examples: int) -> settings:
     """A test's settings; ``examples`` is what ``make test`` tries."""
     return settings(
-        max_examples=examples * (20 if LONG else 1),
+        max_examples=examples * (10 if LONG else 1),
         derandomize=not LONG,
         deadline=None,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,8 @@ DEFAULTS = Settings.read(ROOT / "group_data" / "all.py")
 TOPOLOGIES = Path(__file__).parents[1] / "topologies"
 FILES = [ROOT / "inventory" / "lab.yaml", *sorted(TOPOLOGIES.glob("*/*.yaml"))]
 TEXTS = [path.read_bytes().decode(errors="replace") for path in FILES]
-TREES = [yaml.safe_load(path.read_text()) for path in FILES if path.parent.name in ("inventory", "valid")]
+VALID = [path.read_text() for path in FILES if path.parent.name in ("inventory", "valid")]
+TREES = [yaml.safe_load(text) for text in VALID]
 
 # YAML's own signs, which change what all that follows is.
 _SIGNS = st.sampled_from(
@@ -55,7 +57,7 @@ def test_any_text(path: Path, content: str) -> None:
 
 
 @fuzzed(300)
-@given(lines=st.sampled_from(TEXTS).map(str.splitlines).flatmap(broken.lines))
+@given(lines=st.sampled_from([*TEXTS, *VALID * 3]).map(str.splitlines).flatmap(broken.lines))
 def test_any_line_broken(path: Path, lines: list[str]) -> None:
     attempt(path, "\n".join(lines))
 
@@ -63,10 +65,23 @@ def test_any_line_broken(path: Path, lines: list[str]) -> None:
 @fuzzed(300)
 @given(data=st.data())
 def test_any_sign_put_in(path: Path, data: st.DataObject) -> None:
-    text = data.draw(st.sampled_from(TEXTS))
+    text = data.draw(st.sampled_from([*TEXTS, *VALID * 3]))
     for _ in range(data.draw(st.integers(1, 3))):
         at = data.draw(st.integers(0, len(text)))
         text = text[:at] + data.draw(_SIGNS) + text[at + data.draw(st.integers(0, 2)) :]
+    attempt(path, text)
+
+
+@fuzzed(300)
+@given(data=st.data(), text=st.sampled_from(VALID))
+def test_any_number(path: Path, data: st.DataObject, text: str) -> None:
+    """What still has the right shape; of these, many are labs."""
+    places = list(re.finditer(r"\b[0-9]+\b", text))
+    for place in sorted(
+        data.draw(st.sets(st.sampled_from(places), min_size=1, max_size=2)), key=places.index
+    )[::-1]:
+        number = data.draw(st.integers(0, 256) | st.integers(20, 32) | st.integers())
+        text = f"{text[: place.start()]}{number}{text[place.end() :]}"
     attempt(path, text)
 
 
