@@ -10,7 +10,7 @@ from typing_extensions import override
 
 from ciliumlab.facts.kubernetes import KUBECTL
 from ciliumlab.facts.shell import Sections, State, quoted, sections
-from ciliumlab.objects import Object, selector
+from ciliumlab.objects import Object, key, selector
 
 # Which kinds of objects have ever been made for a part: a ConfigMap of this name, in this namespace.
 NAMESPACE = "kube-system"
@@ -68,7 +68,7 @@ class Objects(State[ObjectsState]):
         for kind, lines in _by_kind(found["objects"]):
             listed = _object(lines)
             if listed is not None:
-                state["objects"] += listed["items"]
+                state["objects"] += map(_named, listed["items"])
             elif any(_UNKNOWN in line for line in lines):
                 state["unknown"].append(kind)
             else:
@@ -84,6 +84,13 @@ def _by_kind(lines: Iterable[str]) -> list[tuple[str, list[str]]]:
         else:
             kinds[-1][1].append(line)
     return kinds
+
+
+def _named(one: Any) -> Object:
+    """An object, which has what tells it from others."""
+    if not all(isinstance(part, str) for part in key(one)):
+        raise ValueError("an object without a name")
+    return dict(one)
 
 
 def _object(lines: list[str]) -> Any:
