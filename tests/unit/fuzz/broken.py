@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from copy import deepcopy
 from typing import Any
 
@@ -80,26 +80,27 @@ def tree(draw: st.DrawFn, whole: Any) -> Any:
     """A document in which one to three values are lost, renamed, or others', or of another kind."""
     left = deepcopy(whole)
     for _ in range(draw(st.integers(1, 3))):
-        places = list(_places(left))
-        if not places or draw(st.integers(0, 30)) == 30:
+        found = list(places(left))
+        if not found or draw(st.integers(0, 30)) == 30:
             return draw(JSON)
-        holder, key = places[draw(st.integers(0, len(places) - 1))]
+        holder, key = found[draw(st.integers(0, len(found) - 1))]
         what = draw(st.sampled_from(["lost", "renamed", "another's", "other"]))
         if what == "lost":
             del holder[key]
         elif what == "renamed" and isinstance(holder, dict):
             holder[draw(WORDS)] = holder.pop(key)
         elif what == "another's":
-            other, there = places[draw(st.integers(0, len(places) - 1))]
+            other, there = found[draw(st.integers(0, len(found) - 1))]
             holder[key] = deepcopy(other[there])
         else:
             holder[key] = draw(JSON)
     return left
 
 
-def _places(node: Any) -> Iterator[tuple[Any, Any]]:
-    """Every holder in a document with each of its keys."""
+def places(node: Any, but: Collection[str] = ()) -> Iterator[tuple[Any, Any]]:
+    """Every holder in a document with each of its keys, but nothing inside of what has some names."""
     if isinstance(node, dict | list):
         for key, value in node.items() if isinstance(node, dict) else enumerate(node):
             yield node, key
-            yield from _places(value)
+            if key not in but:
+                yield from places(value)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
 import json
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
+from unittest.mock import patch
 
 import pytest
 import yaml
@@ -13,14 +14,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyinfra.api.exceptions import FactProcessError
 
+from tests.unit.facts.known import FACTS
 from tests.unit.fuzz import broken
 from tests.unit.fuzz.common import fuzzed, quickly
 
-CASES = sorted((Path(__file__).parents[1] / "facts" / "cases").glob("*.yaml"))
+CASES = Path(__file__).parents[1] / "facts" / "cases"
+
+# Parts of facts in which there may be anything: what a user gave Helm, and what is in an object.
+_ANYTHING = st.dictionaries(st.text(), st.none() | st.text() | st.lists(st.integers()), max_size=2)
+_OPEN: dict[str, dict[str, st.SearchStrategy[Any]]] = {
+    "helm.Release": {"values": _ANYTHING},
+    "kubectl.Objects": {"objects": st.lists(_ANYTHING, max_size=2)},
+}
 
 
-def outputs(path: Path) -> list[list[str]]:
-    return [case["output"].splitlines() for case in yaml.safe_load(path.read_text()).values()]
+@cache
+def outputs(name: str) -> list[list[str]]:
+    cases = yaml.safe_load((CASES / f"{name}.yaml").read_text())
+    return [case["output"].splitlines() for case in cases.values()]
 
 
 def documents(lines: list[str]) -> list[tuple[int, int, Any]]:
@@ -40,9 +51,9 @@ def documents(lines: list[str]) -> list[tuple[int, int, Any]]:
 
 
 @st.composite
-def answers(draw: st.DrawFn, path: Path) -> list[str]:
+def answers(draw: st.DrawFn, name: str) -> list[str]:
     """An answer of one of the cases, with its JSON of another shape or its lines broken, or both."""
-    lines = draw(st.sampled_from(outputs(path)))
+    lines = draw(st.sampled_from(outputs(name)))
     found = documents(lines)
     if found and draw(st.booleans()):
         begin, end, document = draw(st.sampled_from(found))
@@ -53,13 +64,12 @@ def answers(draw: st.DrawFn, path: Path) -> list[str]:
     return draw(broken.lines(lines))
 
 
-@pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
-def test_any_answer(path: Path) -> None:
-    module, _, kind = path.stem.partition(".")
-    fact = getattr(importlib.import_module(f"ciliumlab.facts.{module}"), kind)()
+@pytest.mark.parametrize("name", FACTS)
+def test_any_answer(name: str) -> None:
+    fact = FACTS[name]()
 
     @fuzzed(100)
-    @given(answer=answers(path))
+    @given(answer=answers(name))
     def attempt(answer: list[str]) -> None:
         try:
             with quickly():
@@ -68,5 +78,40 @@ def test_any_answer(path: Path) -> None:
             assert str(error).isprintable() and len(str(error)) < 500
         else:
             assert value is not None
+
+    attempt()
+
+
+def made_of(kind: Any, known: dict[str, st.SearchStrategy[Any]]) -> st.SearchStrategy[Any]:
+    """Values of a kind, some parts of which are known."""
+    if not known:
+        return st.from_type(kind)
+    parts = {name: st.from_type(one) for name, one in get_type_hints(kind).items() if name not in known}
+    return st.fixed_dictionaries(parts | known)
+
+
+@pytest.mark.parametrize("name", FACTS)
+def test_any_value_of_the_kind_and_none_of_another(name: str) -> None:
+    """Whatever ``parse`` makes is checked, down to the smallest part."""
+    fact = FACTS[name]()
+    (kind,) = get_args(type(fact).__orig_bases__[0])
+    left_open = _OPEN.get(name, {})
+
+    def taken(value: Any) -> bool:
+        with patch.object(fact, "parse", return_value=value):
+            try:
+                return fact.process([]) is value
+            except FactProcessError:
+                return False
+
+    @fuzzed(30)
+    @given(value=made_of(kind, left_open))
+    def attempt(value: Any) -> None:
+        assert taken(value)
+        assert not taken(object())
+        for holder, key in broken.places(value, but=left_open):
+            part, holder[key] = holder[key], object()
+            assert not taken(value)
+            holder[key] = part
 
     attempt()
