@@ -19,7 +19,9 @@ case $(uname -m) in
 esac
 packages="$packages $qemu"
 if [ -n "$tests" ]; then
-    packages="$packages openssl"
+    # Ruby reads the Vagrantfile, and so does Vagrant, where the distribution has it.
+    packages="$packages openssl ruby"
+    ! apt-cache show vagrant-libvirt >/dev/null 2>&1 || packages="$packages vagrant-libvirt"
     # It fetches a real Helm; etcd and kubectl are unpacked by the tests themselves, for no daemon to start
     # here. Looked for by its command, as Node.js from elsewhere brings it along and cannot stand beside it.
     command -v npm >/dev/null || packages="$packages npm"

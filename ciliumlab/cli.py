@@ -1,5 +1,5 @@
 """The command line: ``ciliumlab plan | up | down | destroy | status | ssh | console | snapshot | restore``,
-and ``ciliumlab mirror fetch | verify | serve``.
+``ciliumlab vagrantfile``, and ``ciliumlab mirror fetch | verify | serve``.
 
 Exit status: 0 done; 1 something failed while it was carried out; 2 a wrong declaration or call, and
 nothing was touched. Results go to stdout, progress and problems to stderr.
@@ -76,6 +76,16 @@ def plan(path: Path, overrides: Sequence[str], as_json: bool) -> None:
         click.echo(json.dumps(built))
     else:
         click.echo(plans.render(built))
+
+
+@main.command()
+@_topology_option
+def vagrantfile(path: Path) -> None:
+    """Print a Vagrantfile for the machines (VirtualBox, libvirt); it belongs into this folder."""
+    from ciliumlab.vagrant import vagrantfile as render
+
+    key = os.path.relpath(State(state.directory(path)).key)
+    click.echo(render(load(path), str(path), key), nl=False)
 
 
 @main.command()

@@ -10,7 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from difflib import get_close_matches
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +55,7 @@ class Lab:
     def local(self, names: Sequence[str] = ()) -> list[Machine]:
         """The named machines, or all, that this host runs. DeclarationError for one that it does not."""
         chosen = [self.machine(name) for name in names] or list(self.topology.machines)
-        ours = [machine for machine in chosen if ip_address(machine.ssh_host).is_loopback]
+        ours = [machine for machine in chosen if machine.runs_here]
         if names and len(ours) < len(chosen):
             raise DeclarationError(
                 Problem(machine.name, f"is reached directly at {machine.ssh_host}; nothing here to run")

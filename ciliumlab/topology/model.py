@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-from netaddr import IPAddress, IPNetwork
+from netaddr import IPAddress, IPNetwork, valid_ipv4
 
 Role = Literal["control-plane", "worker"]
 
@@ -56,6 +56,11 @@ class Machine:
     ssh_key: str | None
     cpus: int
     memory_mib: int
+
+    @property
+    def runs_here(self) -> bool:
+        """Whether this host is to make it; every other machine is there already, and reached directly."""
+        return bool(valid_ipv4(self.ssh_host) and IPAddress(self.ssh_host).is_loopback())
 
 
 @dataclass(frozen=True)
