@@ -81,6 +81,9 @@ class Lab:
     def up(self, names: Sequence[str], kind_option: str, image_option: str, progress: Progress) -> None:
         """Start the machines that do not run, and return when all named answer over SSH."""
         machines = self.local(names)
+        if not machines:
+            what = "every machine is reached directly (ssh_host); none is to be made, go on with the deploy"
+            raise DeclarationError(Problem(self._where, what))
         with self._locked():
             kind, base, reason = self._choose(kind_option, image_option, progress)
             down = [machine for machine in machines if not kind.running(machine)]
