@@ -6,8 +6,13 @@ BIN := .venv/bin
 # Where the controller's own Python has no packages of this project, nothing of it may be found.
 export PYTHONNOUSERSITE := 1
 
+# Which versions are installed: these, with their checksums; or by `make LOCK= ...` the newest ones that
+# pyproject.toml allows.
+LOCK ?= requirements.lock
+
+PIP := $(BIN)/pip --quiet --disable-pip-version-check
 .DEFAULT_GOAL := help
-.PHONY: help programs test-programs lab test check unit whole-runs long-runs clean
+.PHONY: help programs test-programs lab test check unit whole-runs long-runs lock clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -18,9 +23,10 @@ programs:
 test-programs:
 	@./prerequisites.sh --test
 
-.venv/.installed: pyproject.toml | programs
+.venv/.installed: pyproject.toml $(LOCK) | programs
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test]'
+	$(if $(LOCK),$(PIP) install --require-hashes --requirement $(LOCK))
+	$(PIP) install $(if $(LOCK),--no-build-isolation) --editable '.[test]'
 	touch $@
 
 lab: .venv/.installed ## make the machines, provision them, say what stands where
@@ -43,6 +49,12 @@ whole-runs: test-programs .venv/.installed ## boot, deploy, verify, reboot, kill
 
 long-runs: test-programs .venv/.installed ## the whole runs that are left out there: faults, three control planes
 	CILIUMLAB_TEST_LONG=1 $(BIN)/pytest -rs -m long tests/lab
+
+lock: ## make requirements.lock anew; UPGRADE=--upgrade takes newer versions
+	$(PYTHON) -m venv .venv
+	$(PIP) install --editable '.[dev]'
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra test --generate-hashes --no-header \
+		$(UPGRADE) --output-file requirements.lock pyproject.toml
 
 clean: ## delete the environment (not the lab: ciliumlab destroy does that)
 	rm -rf .venv
