@@ -11,7 +11,7 @@ if [ "${1:-}" = --test ]; then
 fi
 
 packages="python3-venv openssh-client iproute2 e2fsprogs util-linux mmdebstrap uidmap vde2 qemu-utils
-slirp4netns systemd-container gpg"
+slirp4netns systemd-container gpg graphviz"
 case $(uname -m) in
     x86_64) qemu=qemu-system-x86 ;;
     aarch64) qemu=qemu-system-arm ;;

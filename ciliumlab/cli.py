@@ -1,5 +1,5 @@
-"""The command line: ``ciliumlab plan | up | down | destroy | status | ssh | console | snapshot | restore``,
-``ciliumlab vagrantfile``, and ``ciliumlab mirror fetch | verify | serve``.
+"""The command line: ``ciliumlab plan | diagram | up | down | destroy | status | ssh | console | snapshot |
+restore``, ``ciliumlab vagrantfile``, and ``ciliumlab mirror fetch | verify | serve``.
 
 Exit status: 0 done; 1 something failed while it was carried out; 2 a wrong declaration or call, and
 nothing was touched. Results go to stdout, progress and problems to stderr.
@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +18,13 @@ import click
 
 from ciliumlab import plan as plans
 from ciliumlab import sources, state
+from ciliumlab.diagram.command import diagram
 from ciliumlab.errors import LabError, Problem
+from ciliumlab.options import topology as _topology_option
 from ciliumlab.progress import Progress
 from ciliumlab.settings import Settings
 from ciliumlab.state import State
 from ciliumlab.topology import load
-
-_Command = Callable[..., None]
 
 
 class _Group(click.Group):
@@ -38,18 +38,6 @@ class _Group(click.Group):
             sys.exit(error.exit_status)
 
 
-def _topology_option(command: _Command) -> _Command:
-    return click.option(
-        "--topology",
-        "path",
-        type=click.Path(path_type=Path),
-        envvar="CILIUMLAB_TOPOLOGY",
-        default=state.DEFAULT_TOPOLOGY,
-        show_default=True,
-        help="The lab's file.",
-    )(command)
-
-
 def _lab(path: Path) -> Any:
     from ciliumlab.machines.lab import Lab  # what `plan` does not need, it does not wait for
 
@@ -60,6 +48,9 @@ def _lab(path: Path) -> Any:
 @click.version_option(package_name="ciliumlab")
 def main() -> None:
     """A Cilium networking lab declared as data."""
+
+
+main.add_command(diagram)
 
 
 @main.command()
