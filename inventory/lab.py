@@ -9,11 +9,13 @@ import sys
 from pathlib import Path
 
 import click
+from pyinfra.context import ctx_state
 
-from ciliumlab import plan, sources
+from ciliumlab import outcome, plan, sources
 from ciliumlab.errors import DeclarationError, LabError, Problem
 from ciliumlab.plan.connectivity import outside
 from ciliumlab.plan.kubeadm import api_servers, control_plane, endpoint
+from ciliumlab.plan.pages import pages
 from ciliumlab.plan.pod_routes import pod_routing
 from ciliumlab.settings import Settings
 from ciliumlab.state import State, directory
@@ -62,6 +64,20 @@ def _check_node(name, topology):
         raise DeclarationError(Problem("node", f"{name} is no node of this lab; {instead(name, names)}"))
 
 
+def _summarise(topology, settings, first):
+    """Of a run of pyinfra, not of other readers of this file, a summary is its last word."""
+    context = click.get_current_context(silent=True)
+    if not context or not ctx_state.isset():
+        return
+
+    def tell(ended):
+        from ciliumlab import summary  # only a run that has come to its end waits for this
+
+        summary.tell(ended, pages(topology, settings), topology.router.name, first)
+
+    outcome.follow(context, ctx_state.get(), tell)
+
+
 def _groups():
     """Each group's name with its hosts."""
     path = Path(os.environ.get("CILIUMLAB_TOPOLOGY") or _HERE / "lab.yaml")
@@ -90,6 +106,7 @@ def _groups():
         "pod_routing": pod_routing(topology, settings),
         "outside": outside(topology, settings),
     }
+    _summarise(topology, settings, first)
     state = State(directory(path))
     groups = {}
     for machine in topology.machines:

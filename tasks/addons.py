@@ -7,6 +7,7 @@ from pyinfra.context import host
 
 from ciliumlab.operations import helm, kubectl, preflight
 from ciliumlab.operations.api import only_if
+from ciliumlab.plan.pages import NODE_PORTS
 
 if host.name == host.data.control_plane[0]:
     with only_if(preflight.cluster_goes_ahead):
@@ -41,12 +42,17 @@ if host.name == host.data.control_plane[0]:
                         "spec": {
                             "type": "NodePort",
                             "ports": [
-                                {"name": "webui", "port": port, "targetPort": port, "nodePort": node_port}
+                                {
+                                    "name": "webui",
+                                    "port": port,
+                                    "targetPort": port,
+                                    "nodePort": NODE_PORTS[service],
+                                }
                             ],
                         }
                     },
                 }
-                for service, port, node_port in (("prometheus", 9090, 30001), ("grafana", 3000, 30002))
+                for service, port in (("prometheus", 9090), ("grafana", 3000))
             ],
             present=host.data.monitoring,
             timeout=host.data.rollout_timeout,

@@ -29,7 +29,7 @@ _HUBBLE_METRICS = [
     *("dns", "drop", "tcp", "flow", "port-distribution", "icmp"),
     f"httpV2:exemplars=true;labelsContext={_HTTP_LABELS}",
 ]
-_HUBBLE_UI_PORT = 30003
+HUBBLE_UI_PORT = 30003
 
 
 def values(topology: Topology, settings: Settings) -> dict[str, Any]:
@@ -118,7 +118,7 @@ def _datapath(topology: Topology, settings: Settings) -> dict[str, Any]:
 def _hubble(settings: Settings) -> dict[str, Any]:
     ui: dict[str, Any] = {"enabled": settings.hubble_ui}
     if settings.hubble_ui:
-        ui["service"] = {"type": "NodePort", "nodePort": _HUBBLE_UI_PORT}
+        ui["service"] = {"type": "NodePort", "nodePort": HUBBLE_UI_PORT}
     return {
         "enabled": True,
         "relay": {"enabled": True},
