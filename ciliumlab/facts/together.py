@@ -32,7 +32,7 @@ class Asked:
 class Together(FactBase[list[Any]]):
     """The values of several facts, in their order; None for one that could not be read.
 
-    + asked: facts with a command of their own and no ``requires_command``
+    + asked: facts without a ``requires_command``
     """
 
     @override
@@ -44,13 +44,16 @@ class Together(FactBase[list[Any]]):
     @override
     def process(self, output: list[str]) -> list[Any]:
         answers = _answers(output)
-        # What was cut off is not known either.
-        answers += [None] * (len(self._asked) - len(answers))
+        # More or fewer than were asked for, and nobody knows whose they are.
+        if len(answers) != len(self._asked):
+            return [None for _ in self._asked]
         return [_value(one, answer) for one, answer in zip(self._asked, answers, strict=True)]
 
 
 def _answering(asked: Asked) -> str:
-    command = asked.fact().command(**asked.arguments)
+    command: object = asked.fact().command
+    if callable(command):
+        command = command(**asked.arguments)
     return f"echo '{_BEGINS}'\n(\n{command}\n)\necho \"==ciliumlab== ends with $?\""
 
 

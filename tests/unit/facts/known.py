@@ -1,4 +1,7 @@
-"""Every fact class in ciliumlab.facts, by the name that its cases have: ``kubectl.Objects``."""
+"""Every fact class in ciliumlab.facts, by the name that its cases have: ``kubectl.Objects``.
+
+Not those that are made of other facts: `State`, and `Together`, which has tests of its own.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from pyinfra.api.facts import FactBase
 
 import ciliumlab.facts
 from ciliumlab.facts.shell import State
+from ciliumlab.facts.together import Together
 
 _MODULES = [
     importlib.import_module(found.name)
@@ -21,5 +25,5 @@ FACTS: dict[str, type[FactBase[Any]]] = {
     for module in _MODULES
     for name, found in vars(module).items()
     if isinstance(found, type) and issubclass(found, FactBase) and found.__module__ == module.__name__
-    if found is not State
+    if found not in (State, Together)
 }
