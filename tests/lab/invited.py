@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import os
 
-from pyinfra_cli.main import main  # patches what follows for gevent
-
-from ciliumlab.operations.kubeadm import invitation
-
 TOKEN, CERTIFICATE_KEY = "CILIUMLAB_TEST_TOKEN", "CILIUMLAB_TEST_CERTIFICATE_KEY"
 
 if __name__ == "__main__":
+    # Only here, as it patches the process for gevent; and first, as it patches what follows.
+    from pyinfra_cli.main import main
+
+    from ciliumlab.operations.kubeadm import invitation
+
     invitation().token = os.environ[TOKEN]
     invitation().certificate_key = os.environ[CERTIFICATE_KEY]
     main()

@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from operations.harness import Host, context
 from pyinfra.api.command import PyinfraCommand, StringCommand
 
 from ciliumlab.facts.kubernetes import ADMIN
 from ciliumlab.operations.downloads import CACHE
 from ciliumlab.operations.steps import Refusal
+from tests.unit.operations.harness import Host, context
 
 from .cluster import Cluster, program
 
