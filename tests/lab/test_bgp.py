@@ -25,8 +25,15 @@ _HOLD, _RECONNECT = 9, 5
 _RESTART = "systemctl reset-failed frr; systemctl restart frr"
 _FILE = "/etc/netplan/62-ciliumlab-pods.yaml"
 
+# What becomes of the router's routes while somebody looks on.
+_WATCH, _WATCHED = "watched-routes.service", "/run/watched-routes"
+
 # A node as Cilium's agent would be: its pods' network is there, and it announces that, a LoadBalancer address
-# and one thing that nobody asked for, with the timers and the graceful restart of the plan's peer.
+# and one thing that nobody asked for, with the timers and the graceful restart of the plan's peer. When it
+# comes back it says, as GoBGP in the agent does, that packets were passed on all the while (the forwarding
+# state bit of RFC 4724). What is kept of one that does not say so is dropped as soon as the session is there,
+# and is back with its first update. Measured on FRR 10.3: without the bit the router had no route for 1.05 to
+# 1.08 s, and pods no answer, at 12 of 12 restarts; with it nothing happened to the route, at 11 of 11.
 _SPEAKER = """\
 frr defaults traditional
 ip route {pods}.0/24 blackhole
@@ -36,6 +43,7 @@ router bgp 65001
  bgp router-id {address}
  no bgp ebgp-requires-policy
  bgp graceful-restart
+ bgp graceful-restart preserve-fw-state
  bgp graceful-restart restart-time 120
  neighbor {router} remote-as 65000
  neighbor {router} timers 3 9
@@ -207,16 +215,19 @@ def test_a_node_that_comes_back_has_its_routes(lab: RunningLab) -> None:
 def test_routes_outlive_an_agent_that_starts_anew(lab: RunningLab) -> None:
     """Killed without a word, as a container's process is; its node goes on passing packets."""
     # It was only just booted: until it has told all of its routes, there is nothing to keep.
-    told = "vtysh -c 'show bgp neighbors 192.168.10.101' | grep -c 'End-of-RIB received: Yes' || true"
-    _within(10, lambda: lab.shell(_ROUTER, told) == "1\n")
+    _within(10, lambda: _has_told_all(lab, "192.168.10.101"))
+    into = f"--property=StandardOutput=truncate:{_WATCHED}"
+    lab.shell(_ROUTER, f"systemd-run --quiet --unit={_WATCH} {into} ip -4 monitor route")
     lab.shell("k8s-w1", "systemctl kill --signal=KILL frr; systemctl stop frr")
     time.sleep(_HOLD + 3)
     assert _pods_by_bgp(lab) == _all_pods()
     assert _reaches(lab, "k8s-w0", "k8s-w1")
     lab.shell("k8s-w1", "systemctl reset-failed frr; systemctl start frr")
-    _within(20, lambda: '"state":"Established"' in _session(lab, "192.168.10.101"))
-    # A moment without them was seen here; that End-of-RIB comes before the routes is supposed, not measured.
-    _within(10, lambda: _pods_by_bgp(lab) == _all_pods())
+    _within(20, lambda: _has_told_all(lab, "192.168.10.101"))
+    assert _pods_by_bgp(lab) == _all_pods()
+    # Nor were they away for a moment: packets were passed on all the while.
+    watched = lab.shell(_ROUTER, f"systemctl is-active {_WATCH} && systemctl stop {_WATCH} && cat {_WATCHED}")
+    assert "Deleted 172.20.1.0/24" not in watched
 
 
 def test_reboot(lab: RunningLab) -> None:
@@ -333,9 +344,10 @@ def _pods_by_bgp(lab: RunningLab) -> dict[str, set[str]]:
     return {to: nodes for to, nodes in _routes(lab, "bgp").items() if to != _SHARED}
 
 
-def _session(lab: RunningLab, address: str) -> str:
-    shown = lab.shell(_ROUTER, "vtysh -c 'show bgp ipv4 unicast summary json'")
-    return shown.replace(" ", "").partition(f'"{address}":')[2].partition("}")[0]
+def _has_told_all(lab: RunningLab, address: str) -> bool:
+    """Whether a node has told the router all of its routes in the session that there is now."""
+    shown = lab.shell(_ROUTER, f"vtysh -c 'show bgp neighbors {address}'")
+    return "BGP state = Established" in shown and "End-of-RIB received: Yes" in shown
 
 
 def _reaches(lab: RunningLab, one: str, other: str) -> bool:
