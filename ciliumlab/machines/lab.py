@@ -35,8 +35,8 @@ class Lab:
         """``where`` names the topology's file in error lines."""
         self.topology = topology
         self.state = state
-        self._where = where
-        self._kinds: dict[str, Kind] = {
+        self.where = where
+        self.kinds: dict[str, Kind] = {
             "guest": Guests(topology, state),
             "container": Containers(topology, state),
         }
@@ -50,7 +50,7 @@ class Lab:
             return by_name[name]
         near = get_close_matches(name, by_name, n=1)
         hint = f"did you mean {near[0]}?" if near else f"its machines are {', '.join(by_name)}"
-        raise DeclarationError(Problem(name, f"no machine of that name is in {self._where}; {hint}"))
+        raise DeclarationError(Problem(name, f"no machine of that name is in {self.where}; {hint}"))
 
     def local(self, names: Sequence[str] = ()) -> list[Machine]:
         """The named machines, or all, that this host runs. DeclarationError for one that it does not."""
@@ -74,7 +74,7 @@ class Lab:
     def kind(self) -> Kind | None:
         """How the machines were made; None when they were not."""
         record = self._record()
-        return self._kinds[record["kind"]] if record else None
+        return self.kinds[record["kind"]] if record else None
 
     # Up ----------------------------------------------------------------------------------------------
 
@@ -83,7 +83,7 @@ class Lab:
         machines = self.local(names)
         if not machines:
             what = "every machine is reached directly (ssh_host); none is to be made, go on with the deploy"
-            raise DeclarationError(Problem(self._where, what))
+            raise DeclarationError(Problem(self.where, what))
         with self._locked():
             kind, base, reason = self._choose(kind_option, image_option, progress)
             down = [machine for machine in machines if not kind.running(machine)]
@@ -94,9 +94,9 @@ class Lab:
                 self._refuse(
                     [
                         *kind.problems(down),
-                        *host.ports(down, self._where),
+                        *host.ports(down, self.where),
                         # A container takes what it uses; a guest's memory is its own.
-                        *(host.memory(down, self._where) if isinstance(kind, Guests) else []),
+                        *(host.memory(down, self.where) if isinstance(kind, Guests) else []),
                         *host.disk(down, self.state.root),
                     ]
                 )
@@ -129,8 +129,8 @@ class Lab:
                 raise LabError(
                     Problem(str(base.folder), "the machines' image is gone; run ciliumlab destroy, then up")
                 )
-            return self._kinds[record["kind"]], base, ""
-        guests, containers = self._kinds["guest"], self._kinds["container"]
+            return self.kinds[record["kind"]], base, ""
+        guests, containers = self.kinds["guest"], self.kinds["container"]
         if kind_option == "container":
             return (
                 containers,
@@ -322,7 +322,7 @@ class Lab:
     def _made(self) -> tuple[Kind, list[Machine]]:
         kind = self.kind()
         if kind is None:
-            raise LabError(Problem(self._where, "its machines were not made yet; run ciliumlab up"))
+            raise LabError(Problem(self.where, "its machines were not made yet; run ciliumlab up"))
         return kind, self.local()
 
     @staticmethod
