@@ -1,5 +1,5 @@
 """The command line: ``ciliumlab plan | diagram | up | down | destroy | status | ssh | console | snapshot |
-restore``, ``ciliumlab vagrantfile``, and ``ciliumlab mirror fetch | verify | serve``.
+restore``, ``ciliumlab doctor | vagrantfile | completion``, and ``ciliumlab mirror fetch | verify | serve``.
 
 Exit status: 0 done; 1 something failed while it was carried out; 2 a wrong declaration or call, and
 nothing was touched. Results go to stdout, progress and problems to stderr.
@@ -18,8 +18,12 @@ import click
 
 from ciliumlab import plan as plans
 from ciliumlab import sources, state
+from ciliumlab.completion import completion
 from ciliumlab.diagram.command import diagram
+from ciliumlab.doctor.command import doctor
 from ciliumlab.errors import LabError, Problem
+from ciliumlab.options import data as _data_option
+from ciliumlab.options import machines as _machines
 from ciliumlab.options import topology as _topology_option
 from ciliumlab.progress import Progress
 from ciliumlab.settings import Settings
@@ -50,12 +54,13 @@ def main() -> None:
     """A Cilium networking lab declared as data."""
 
 
-main.add_command(diagram)
+for _command in (diagram, doctor, completion):
+    main.add_command(_command)
 
 
 @main.command()
 @_topology_option
-@click.option("--data", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a setting.")
+@_data_option
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 def plan(path: Path, overrides: Sequence[str], as_json: bool) -> None:
     """Show what a deploy would make true, without touching a host."""
@@ -83,7 +88,7 @@ def vagrantfile(path: Path) -> None:
 @_topology_option
 @click.option("--kind", type=click.Choice(["auto", "guest", "container"]), default="auto", show_default=True)
 @click.option("--image", type=click.Choice(["auto", "ubuntu", "debian"]), default="auto", show_default=True)
-@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=_machines)
 def up(path: Path, kind: str, image: str, names: Sequence[str]) -> None:
     """Make and start the machines (all, or those named)."""
     lab = _lab(path)
@@ -93,7 +98,7 @@ def up(path: Path, kind: str, image: str, names: Sequence[str]) -> None:
 
 @main.command()
 @_topology_option
-@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=_machines)
 def down(path: Path, names: Sequence[str]) -> None:
     """Shut machines down (all, or those named); they keep their disks."""
     lab = _lab(path)
@@ -137,7 +142,7 @@ def status(path: Path, as_json: bool) -> None:
 
 @main.command(context_settings={"ignore_unknown_options": True})
 @_topology_option
-@click.argument("name")
+@click.argument("name", shell_complete=_machines)
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
 def ssh(path: Path, name: str, command: Sequence[str]) -> None:
     """Log in to a machine, or run a COMMAND there."""
@@ -150,7 +155,7 @@ def ssh(path: Path, name: str, command: Sequence[str]) -> None:
 
 @main.command()
 @_topology_option
-@click.argument("name")
+@click.argument("name", shell_complete=_machines)
 def console(path: Path, name: str) -> None:
     """Sit down at a machine's console (user and password vagrant; Ctrl-] leaves)."""
     from ciliumlab.machines import console as consoles
@@ -186,7 +191,7 @@ def mirror() -> None:
 
 @mirror.command("fetch")
 @_topology_option
-@click.option("--data", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a setting.")
+@_data_option
 @click.option(
     "--arch",
     "architectures",

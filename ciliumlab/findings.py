@@ -36,17 +36,26 @@ class Clock(TypedDict):
     ended: float
 
 
-class Findings(TypedDict):
-    """``distribution`` is "debian-13", ``kernel`` as ``uname -r`` says it, ``memory`` in MiB.
+class Reached(TypedDict):
+    """What came back from sources: ``answers`` by address, of which some depend on the rest.
 
-    ``modules`` are those of the wanted ones that the kernel has or can load, with "_" for "-". ``cgroup``
-    is the file system of control groups, "cgroup2fs" for version 2. ``kubelet`` is its version on a node
-    of a cluster, "" on another host. ``answers`` are by address.
+    ``distribution`` is "debian-13", or "debian" where its version is not known.
     """
 
     distribution: str
     codename: str
     arch: str
+    answers: dict[str, Answer]
+
+
+class Findings(Reached):
+    """``kernel`` is as ``uname -r`` says it, ``memory`` in MiB.
+
+    ``modules`` are those of the wanted ones that the kernel has or can load, with "_" for "-". ``cgroup``
+    is the file system of control groups, "cgroup2fs" for version 2. ``kubelet`` is its version on a node
+    of a cluster, "" on another host.
+    """
+
     kernel: str
     container: bool
     modules: list[str]
@@ -57,5 +66,4 @@ class Findings(TypedDict):
     disk: Disk
     root: bool
     cards: dict[str, Card]
-    answers: dict[str, Answer]
     clock: Clock

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from ciliumlab import sources
 from ciliumlab.errors import Problem
-from ciliumlab.findings import Answer, Findings
+from ciliumlab.findings import Answer, Findings, Reached
 from ciliumlab.versions import containerd_unfit, distribution_containerd, helm_doubt, needs_cgroup_v2, parsed
 from ciliumlab.wording import listed
 
@@ -84,7 +84,7 @@ def doubts(wants: Wants) -> list[Problem]:
     return [Problem("helm", f"{doubt}; it may work, and a version that fits is surer (archives)")]
 
 
-def unreachable(found: Findings, wants: Wants) -> dict[Part, list[Problem]]:
+def unreachable(found: Reached, wants: Wants) -> dict[Part, list[Problem]]:
     """Sources that cannot be had on the host, by what needs them; a line for all that one server lacks in
     the same way.
     """
@@ -97,6 +97,21 @@ def unreachable(found: Findings, wants: Wants) -> dict[Part, list[Problem]]:
         if lines := [_lost(there, why, addresses) for (there, why), addresses in missing.items()]:
             lost[part] = lines
     return lost
+
+
+def wanted(data: Mapping[str, Any], groups: Sequence[str]) -> Wants:
+    """What a host of these groups is to be, out of its data in the inventory."""
+    return {
+        "node": "nodes" in groups,
+        "control_plane": "control_plane" in groups,
+        "cluster": data["cluster"],
+        "kubernetes_version": data["kubernetes_version"],
+        "containerd_package": data["containerd_package"],
+        "helm_version": data["release_archives"].get("helm", {}).get("version", ""),
+        "modules": data["kernel_modules"],
+        "interfaces": data["interfaces"],
+        "sources": needed(data, groups),
+    }
 
 
 def needed(data: Mapping[str, Any], groups: Sequence[str]) -> dict[Part, list[Source]]:
@@ -121,7 +136,12 @@ def needed(data: Mapping[str, Any], groups: Sequence[str]) -> dict[Part, list[So
     return {"runtime": runtime, "cluster": cluster}
 
 
-def _address(source: Source, found: Findings) -> str:
+def addresses(reached: Reached, wants: Wants) -> list[str]:
+    """Where the host asks for its sources."""
+    return [_address(source, reached) for part in wants["sources"].values() for source in part]
+
+
+def _address(source: Source, found: Reached) -> str:
     return sources.filled(
         source if isinstance(source, str) else source.get(found["arch"], ""),
         distribution=found["distribution"].partition("-")[0],

@@ -107,6 +107,18 @@ def filled(text: str, **values: str) -> str:
     return re.sub(r"{(\w+)}", lambda found: values.get(found[1], found[0]), text)
 
 
+def everything(settings: Sources) -> dict[str, Any]:
+    """All of them, by the names that a host's data has them under."""
+    return {
+        "repositories": repositories(settings),
+        "release_archives": archives(settings),
+        "mirrored_images": images(settings),
+        # Not under the settings' own names: what `--data` says of these would take the place of it.
+        "helm_charts": charts(settings),
+        "pinned_manifests": manifests(settings),
+    }
+
+
 def repositories(settings: Sources) -> dict[str, Repository]:
     """The apt repositories by name."""
     found = {}

@@ -95,12 +95,7 @@ def _groups():
         "endpoint": endpoint(topology),
         "api_servers": api_servers(topology),
         "routers": [topology.router.name],
-        "repositories": sources.repositories(settings),
-        "release_archives": sources.archives(settings),
-        "mirrored_images": sources.images(settings),
-        # Not under the settings' own names: what `--data` says of these would take the place of it.
-        "helm_charts": sources.charts(settings),
-        "pinned_manifests": sources.manifests(settings),
+        **sources.everything(settings),
         "helm_values": planned["helm_values"],
         "kubernetes_objects": planned["manifests"],
         "pod_routing": pod_routing(topology, settings),
