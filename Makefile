@@ -12,7 +12,7 @@ LOCK ?= requirements.lock
 
 PIP := $(BIN)/pip --quiet --disable-pip-version-check
 .DEFAULT_GOAL := help
-.PHONY: help programs test-programs lab test check unit whole-runs long-runs lock clean
+.PHONY: help programs test-programs lab test check unit whole-runs long-runs lock docs clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -55,6 +55,9 @@ lock: ## make requirements.lock anew; UPGRADE=--upgrade takes newer versions
 	$(PIP) install --editable '.[dev]'
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra test --generate-hashes --no-header \
 		$(UPGRADE) --output-file requirements.lock pyproject.toml
+
+docs: .venv/.installed ## write docs/stages.md out of the tasks
+	$(BIN)/python docs/stages.py
 
 clean: ## delete the environment (not the lab: ciliumlab destroy does that)
 	rm -rf .venv

@@ -171,7 +171,7 @@ def test_a_package_of_another_version_and_one_that_is_gone(monkeypatch: pytest.M
 
     monkeypatch.setattr(metadata, "version", version)
     assert [str(finding) for finding in controller.environment()] == [
-        "against: netaddr: is not installed, and >=1.3 is needed; pip install 'netaddr>=1.3'",
+        "against: netaddr: is not installed, and <2,>=1.3 is needed; pip install 'netaddr<2,>=1.3'",
         "against: pyinfra: version 3.9.2 is installed, and <4,>=3.10 is needed;"
         " pip install 'pyinfra<4,>=3.10'",
     ]
