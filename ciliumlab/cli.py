@@ -1,5 +1,5 @@
-"""The command line: ``ciliumlab plan | diagram | up | down | destroy | status | ssh | console | snapshot |
-restore``, ``ciliumlab doctor | vagrantfile | completion``, and ``ciliumlab mirror fetch | verify | serve``.
+"""The command line: ``ciliumlab plan | diagram | report | up | down | destroy | status | ssh | console |
+snapshot | restore | doctor | vagrantfile | completion``, and ``ciliumlab mirror fetch | verify | serve``.
 
 Exit status: 0 done; 1 something failed while it was carried out; 2 a wrong declaration or call, and
 nothing was touched. Results go to stdout, progress and problems to stderr.
@@ -26,6 +26,7 @@ from ciliumlab.options import data as _data_option
 from ciliumlab.options import machines as _machines
 from ciliumlab.options import topology as _topology_option
 from ciliumlab.progress import Progress
+from ciliumlab.report.command import report
 from ciliumlab.settings import Settings
 from ciliumlab.state import State
 from ciliumlab.topology import load
@@ -54,7 +55,7 @@ def main() -> None:
     """A Cilium networking lab declared as data."""
 
 
-for _command in (diagram, doctor, completion):
+for _command in (diagram, report, doctor, completion):
     main.add_command(_command)
 
 

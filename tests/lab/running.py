@@ -211,21 +211,21 @@ class RunningLab:
             process.kill()
             process.wait()
 
-    def prove(self, only: str = "") -> None:
+    def prove(self, only: str = "", *options: str) -> None:
         """Run tests/states against the lab, or ``only`` those whose names hold this."""
-        done = self._states(only)
+        done = self._states(only, *options)
         if done.returncode != 0:
             _fail("tests/states", done)
 
-    def disprove(self, only: str) -> set[str]:
+    def disprove(self, only: str, *options: str) -> set[str]:
         """The names of tests of tests/states that fail, of those whose names hold ``only``."""
-        done = self._states(only)
+        done = self._states(only, *options)
         if done.returncode != 1:
             _fail("tests/states (which had to fail)", done)
         return set(re.findall(r"^FAILED \S+::(\S+)", done.stdout, re.MULTILINE))
 
-    def _states(self, only: str) -> subprocess.CompletedProcess[str]:
-        options = ["-q", "-rf", "--no-header", "-p", "no:cacheprovider", "-k", only]
+    def _states(self, only: str, *more: str) -> subprocess.CompletedProcess[str]:
+        options = ["-q", "-rf", "--no-header", "-p", "no:cacheprovider", "-k", only, *more]
         return self._run("pytest", "tests/states", *options, *self._settings())
 
     # Machines ----------------------------------------------------------------------------------------

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 
 from ciliumlab.topology import Node
 
@@ -74,6 +76,32 @@ def deploy(lab: RunningLab) -> None:
 def states_hold(lab: RunningLab, when: str) -> None:
     with lab.step(f"prove the states {when}"):
         lab.prove()
+
+
+def a_report_tells_all(lab: RunningLab, folder: Path) -> None:
+    """By what pyinfra and pytest themselves have written: first of a lab as it is declared, then of a route
+    that was lost.
+    """
+    deploy, checks, page = folder / "deploy.json", folder / "checks.xml", folder / "report.html"
+    run = lab.deploy()
+    _expect_success(run)
+    deploy.write_text(json.dumps(run.answer))
+    options = ["--deploy", str(deploy), "--checks", str(checks), "--output", str(page)]
+    with lab.step("prove the states for a report"):
+        lab.prove("", f"--junit-xml={checks}")
+    with lab.step("write a report"):
+        lab.ciliumlab("report", *options)
+    text = page.read_text()
+    assert "0 checks failed" in text
+    assert 'class="missing"' not in text
+    assert all(service in text for service in ("default/webpod", "default/netshoot-web"))
+    route = "172.20.0.0/16 via 192.168.10.200"
+    lab.shell(lab.first, f"ip route del {route}")
+    lab.disprove("test_static_route", f"--junit-xml={checks}")
+    lab.shell(lab.first, f"ip route add {route} dev eth1 proto static")
+    lab.ciliumlab("report", *options)
+    missing = re.findall(r'class="missing"><td>([^<]+)', page.read_text())
+    assert missing == [f"{route} dev eth1 proto static"]
 
 
 def nothing_changes(lab: RunningLab, title: str, what: str = "deploy.py") -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -62,6 +63,10 @@ def test_switch(lab: RunningLab, title: str) -> None:
         assert run.status == 0, run.said
         steps.nothing_changes(lab, "declare addresses when they are", "tasks/load_balancer.py")
     steps.states_hold(lab, f"after the switch to {title}")
+
+
+def test_report(lab: RunningLab, tmp_path: Path) -> None:
+    steps.a_report_tells_all(lab, tmp_path)
 
 
 # Cut ----------------------------------------------------------------------------------------------

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import inspect
+import json
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from ciliumlab.report.found import DATA, FOUND
+
+from . import evidence
 from . import lab as labs
 from .lab import ROOT, Lab
 
@@ -49,6 +54,22 @@ def _lab(config: pytest.Config) -> Lab:
         except labs.Unreadable as error:
             pytest.exit(f"the inventory cannot be read\n{error}", returncode=error.exit_status)
     return config.stash[_LAB]
+
+
+@pytest.fixture(autouse=True)
+def _evidence(request: pytest.FixtureRequest) -> None:
+    """Each test keeps what it compares."""
+    evidence.keep_in(request.node.user_properties)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _found(
+    request: pytest.FixtureRequest, record_testsuite_property: Callable[[str, object], None]
+) -> Iterator[None]:
+    """And all together what they have found, with what they were told."""
+    yield
+    record_testsuite_property(FOUND, json.dumps(evidence.found(_lab(request.config))))
+    record_testsuite_property(DATA, json.dumps(request.config.getoption("data", [])))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

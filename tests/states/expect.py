@@ -9,6 +9,7 @@ from typing import Any
 import jinja2
 import pytest
 
+from . import evidence
 from .found.base import SYSCTL_FILE
 from .found.shell import File, Unit, assignments
 from .lab import ROOT, Lab, Machine
@@ -47,6 +48,7 @@ def expect(machine: Machine, what: str, wanted: object, found: object, said: str
 
     ``said`` is what the program printed that was asked.
     """
+    evidence.keep(f"{machine}: {what}: expected {_shown(wanted)}, found {_shown(found)}")
     if found != wanted:
         line = f"{machine}: {what}: expected {_shown(wanted)}, found {_shown(found)}"
         pytest.fail("\n".join([line, *said.splitlines()]), pytrace=False)

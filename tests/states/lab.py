@@ -236,6 +236,10 @@ class Machine:
         shown = self.connection.login('echo "who""=$(id -un)"; echo "vi""=$(vi --version | head -n 1)"')
         return {"shown": shown, **dict(re.findall(r"^(who|vi)=(.*)$", shown, re.MULTILINE))}
 
+    def seen(self, topic: type[T]) -> T | None:
+        """What a test has already asked for, of this kind; None where none has."""
+        return next((value for value in vars(self).values() if isinstance(value, topic)), None)
+
     def answers(self) -> None:
         """Fail, or skip if that was done already, when this machine does not answer."""
         _ = self.base
