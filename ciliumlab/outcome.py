@@ -98,15 +98,11 @@ class Clock(BaseStateCallback):
 def follow(context: click.Context | None, state: State, tell: Callable[[Outcome], None]) -> None:
     """Have ``tell`` called at the end of pyinfra's run of deploy files in this context, however it ends.
 
-    Not for ``--json``, whose reader has all of it; nor before hosts are connected to. A dry run's outcome has
-    no stages: what would change is pyinfra's own table.
+    Not before hosts are connected to. A dry run's outcome has no stages: what would change is pyinfra's own
+    table.
     """
     files = context.params.get("operations", ()) if context else ()
-    if (
-        context is None
-        or context.params.get("json_output")
-        or not all(file.endswith(".py") for file in files)
-    ):
+    if context is None or not all(file.endswith(".py") for file in files):
         return
     clock = Clock()
 

@@ -63,6 +63,11 @@ class State:
         return self.root / "machines.json"
 
     @property
+    def times(self) -> Path:
+        """How long the stages of the last deploy took, as JSON."""
+        return self.root / "times.json"
+
+    @property
     def lock(self) -> Path:
         return self.root / "lock"
 

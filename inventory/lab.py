@@ -64,16 +64,22 @@ def _check_node(name, topology):
         raise DeclarationError(Problem("node", f"{name} is no node of this lab; {instead(name, names)}"))
 
 
-def _summarise(topology, settings, first):
-    """Of a run of pyinfra, not of other readers of this file, a summary is its last word."""
+def _summarise(topology, settings, first, state):
+    """Of a run of pyinfra, not of other readers of this file, a summary is its last word; with ``--json``
+    there is none, as whoever reads that has all of it.
+    """
     context = click.get_current_context(silent=True)
     if not context or not ctx_state.isset():
         return
 
     def tell(ended):
-        from ciliumlab import summary  # only a run that has come to its end waits for this
+        # Only a run that has come to its end waits for these.
+        from ciliumlab import summary
+        from ciliumlab.report import times
 
-        summary.tell(ended, pages(topology, settings), topology.router.name, first)
+        times.keep(ended, state)
+        if not context.params.get("json_output"):
+            summary.tell(ended, pages(topology, settings), topology.router.name, first)
 
     outcome.follow(context, ctx_state.get(), tell)
 
@@ -101,8 +107,8 @@ def _groups():
         "pod_routing": pod_routing(topology, settings),
         "outside": outside(topology, settings),
     }
-    _summarise(topology, settings, first)
     state = State(directory(path))
+    _summarise(topology, settings, first, state)
     groups = {}
     for machine in topology.machines:
         entry = planned["hosts"][machine.name]

@@ -29,14 +29,15 @@ def report(
     Settings are those that the checks were given, and --data beside them.
     """
     # What other commands do not need, they do not wait for.
-    from ciliumlab.report import checks, deploy, page
+    from ciliumlab.report import checks, deploy, page, times
 
     topology = load(path)
     run = deploy.read(deployed) if deployed else None
     seen = checks.read(checked) if checked else None
     given = [*(seen.data if seen else ()), *overrides]
     settings = Settings.read(state.settings_path(path), given)
-    text = page.render(topology, settings, run, seen)
+    took = times.read(state.State(state.directory(path)), run) if run else {}
+    text = page.render(topology, settings, run, took, seen)
     try:
         output.write_text(text)
     except OSError as error:

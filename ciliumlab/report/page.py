@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -31,8 +31,17 @@ class Version:
         return set(self.found) <= {self.declared}
 
 
-def render(topology: Topology, settings: Settings, deploy: Deploy | None, checks: Checks | None) -> str:
-    """The page as HTML. Raises LabError where Graphviz is missing, which lays the diagram out."""
+def render(
+    topology: Topology,
+    settings: Settings,
+    deploy: Deploy | None,
+    seconds: Mapping[str, float],
+    checks: Checks | None,
+) -> str:
+    """The page as HTML; ``seconds`` are those of the deploy's stages by their names, where they are known.
+
+    Raises LabError where Graphviz is missing, which lays the diagram out.
+    """
     environment = Environment(
         loader=PackageLoader("ciliumlab.report", "."),
         autoescape=True,
@@ -49,6 +58,7 @@ def render(topology: Topology, settings: Settings, deploy: Deploy | None, checks
         # Of this project's own making, and escaped there.
         diagram=Markup(diagram.FORMATS["svg"](diagram.drawing(topology, settings))),
         deploy=deploy,
+        seconds=seconds,
         checks=checks,
         found=found,
         routes=routes,

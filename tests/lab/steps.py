@@ -94,6 +94,7 @@ def a_report_tells_all(lab: RunningLab, folder: Path) -> None:
     text = page.read_text()
     assert "0 checks failed" in text
     assert 'class="missing"' not in text
+    assert "was another one than this" not in text
     assert all(service in text for service in ("default/webpod", "default/netshoot-web"))
     route = "172.20.0.0/16 via 192.168.10.200"
     lab.shell(lab.first, f"ip route del {route}")

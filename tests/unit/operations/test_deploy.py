@@ -8,9 +8,11 @@ import re
 import runpy
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -27,10 +29,16 @@ ALL = [*NODES, "@fake/router"]
 
 def pyinfra(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("CILIUMLAB_")}
+    # No run of a test's is the last one of the lab that may stand here.
+    with TemporaryDirectory() as state:
+        return _pyinfra(arguments, kept | {"CILIUMLAB_STATE": state} | environment)
+
+
+def _pyinfra(arguments: Sequence[str], environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "pyinfra", *arguments],
         cwd=ROOT,
-        env=kept | environment,
+        env=environment,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

@@ -119,12 +119,12 @@ def test_an_inventory_that_does_not_ask_gets_no_summary(tmp_path: Path) -> None:
     assert "--> Summary" not in result.stderr
 
 
-def test_colours_are_a_terminal_s_alone() -> None:
+def test_colours_are_a_terminal_s_alone(tmp_path: Path) -> None:
     arguments = ["-y", FRESH, "tasks/router.py"]
     piped = pyinfra(*arguments).stderr
     assert "\x1b" not in piped[piped.index(SUMMARY) :]
     main, terminal = pty.openpty()
-    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "120"}
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "120", "CILIUMLAB_STATE": str(tmp_path)}
     environment.pop("NO_COLOR", None)
     with subprocess.Popen(
         [sys.executable, "-m", "pyinfra", *arguments],

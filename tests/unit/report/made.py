@@ -110,6 +110,16 @@ def failed_deploy() -> Path:
     return _file(done.stdout)
 
 
+@cache
+def _state() -> Path:
+    return Path(mkdtemp(prefix="report-"))
+
+
+def times() -> Path:
+    """Where the last of these runs has left how long it took."""
+    return _state() / "times.json"
+
+
 def _file(text: str) -> Path:
     file = Path(mkdtemp(prefix="report-")) / "deploy.json"
     file.write_text(text)
@@ -120,6 +130,7 @@ def _run(module: str, *arguments: str, at: Path) -> subprocess.CompletedProcess[
     kept = {
         name: value for name, value in os.environ.items() if not name.startswith(("CILIUMLAB_", "PYTEST_"))
     }
+    kept["CILIUMLAB_STATE"] = str(_state())
     return subprocess.run(
         [sys.executable, "-m", module, *arguments],
         cwd=at,

@@ -50,7 +50,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = tmp_path_factory.mktemp("report") / "report.html"
     run, seen = deploy.read(made.failed_deploy()), checks.read(made.checks())
-    file.write_text(page.render(load(made.REFERENCE), made.SETTINGS, run, seen))
+    file.write_text(page.render(load(made.REFERENCE), made.SETTINGS, run, {"this run": 12.345}, seen))
     return file
 
 
@@ -72,7 +72,7 @@ def test_all_is_there(opened: Chrome) -> None:
     for words in (
         *("1 check failed", "4 passed, 1 skipped", "deploy failed on @fake/router"),
         *("default/webpod", "192.168.10.211", "datapath geneve"),
-        *("1.17.9 on k8s-ctr", "vxlan on k8s-w0", "Names", "failed on @fake/router"),
+        *("1.17.9 on k8s-ctr", "vxlan on k8s-w0", "Names", "failed on @fake/router", "12.3"),
         *(
             "expected a route, found none",
             "172.20.0.0/16 via 192.168.10.200 dev eth1 proto static\nmissing",
@@ -174,7 +174,7 @@ def _luminance(colour: str) -> float:
 
 def test_without_anything_given(browser: Chrome, tmp_path: Path) -> None:
     file = tmp_path / "empty.html"
-    file.write_text(page.render(load(made.REFERENCE), made.SETTINGS, None, None))
+    file.write_text(page.render(load(made.REFERENCE), made.SETTINGS, None, {}, None))
     browser.get(file.as_uri())
     text = browser.find_element(By.TAG_NAME, "body").text
     assert "pytest tests/states --junit-xml checks.xml" in text

@@ -10,9 +10,10 @@ from click.testing import CliRunner
 from ciliumlab.cli import main
 from ciliumlab.errors import DeclarationError
 from ciliumlab.plan.routes import tables
-from ciliumlab.report import checks, deploy
+from ciliumlab.report import checks, deploy, times
 from ciliumlab.report.found import nothing
 from ciliumlab.report.routes import compared
+from ciliumlab.state import State
 from ciliumlab.topology import load
 
 from . import made
@@ -49,6 +50,23 @@ def test_failed_run() -> None:
     (operation,) = stage.told
     assert operation.failed == ("@fake/router",)
     assert len(operation.changed) == 3
+
+
+def test_times_are_those_of_the_same_run(tmp_path: Path) -> None:
+    state = State(tmp_path)
+    failed, other = deploy.read(made.failed_deploy()), deploy.read(made.deploy())
+    assert times.read(state, failed) == {}
+    state.times.write_text(made.times().read_text())
+    (took,) = times.read(state, failed).values()
+    assert 0 < took < 60
+    assert list(times.read(state, failed)) == [failed.stages[0].name]
+    # A dry run takes no time, and a run that changed other things is another one.
+    assert times.read(state, other) == {}
+    text = state.times.read_text()
+    state.times.write_text(text.replace('"@fake/k8s-w1"', '"@fake/k8s-w9"'))
+    assert times.read(state, failed) == {}
+    state.times.write_text("{")
+    assert times.read(state, failed) == {}
 
 
 def test_routes_side_by_side() -> None:
