@@ -24,6 +24,7 @@ from pyinfra.operations.util.files import generate_color_diff
 from ciliumlab.errors import LabError
 from ciliumlab.facts.files import Texts
 from ciliumlab.operations import ahead
+from ciliumlab.operations.located import locate
 from ciliumlab.operations.steps import SILENCE, Refusal, elsewhere
 
 P = ParamSpec("P")
@@ -64,6 +65,7 @@ def operation(function: Callable[P, Commands]) -> PyinfraOperation[P]:
 
     @wraps(declare)
     def declaring(*args: Any, **kwargs: Any) -> OperationMeta:
+        locate()
         if state.is_executing:
             return declare(*args, **kwargs)
         given = {key: value for key, value in kwargs.items() if key in own}

@@ -44,17 +44,14 @@ def api_servers(topology: Topology) -> dict[str, str]:
 def kubeadm(topology: Topology, settings: Settings) -> Kubeadm:
     """The documents of the first control-plane node, and of every other node by its name."""
     first, *_ = control_plane(topology)
+    at = endpoint(topology)
     return {
         "init": [
             _init(first, settings),
             _cluster(topology, settings),
             _kubelet(),
         ],
-        "join": {
-            node.name: [_join(node, endpoint(topology), settings)]
-            for node in topology.nodes
-            if node is not first
-        },
+        "join": {node.name: [_join(node, at, settings)] for node in topology.nodes if node is not first},
     }
 
 

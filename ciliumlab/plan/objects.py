@@ -46,8 +46,9 @@ def segment_name(segment: Segment) -> str:
 
 
 def nodes_on(topology: Topology, segment: Segment) -> list[Node]:
-    """The nodes whose address is in the segment's network, in the file's order."""
-    return [node for node in topology.nodes if node.interfaces[0].address in segment.cidr]
+    """The nodes that stand on the segment, in the file's order."""
+    # By its name: netaddr's comparisons of 5,000 addresses with 100 networks took half a second.
+    return [node for node in topology.nodes if node.interfaces[0].segment.name == segment.name]
 
 
 def node_selector(nodes: list[Node]) -> dict[str, Any]:

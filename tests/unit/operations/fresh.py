@@ -93,7 +93,8 @@ def _fit(data):
     needed = [source for part in preflight.needed(data, data["groups"]).values() for source in part]
     places = {"distribution": "debian", "codename": "trixie", "arch": "amd64"}
     urls = [sources.filled(url if isinstance(url, str) else url["amd64"], **places) for url in needed]
-    cards = [{"ifname": name, "addr_info": []} for name in ("eth0", "eth1", "eth2")]
+    names = ["eth0", *(name for name, one in data["interfaces"].items() if not one.get("dummy"))]
+    cards = [{"ifname": name, "addr_info": []} for name in names]
     # Whenever it answers, nothing can be said against its clock.
     return [
         *("began", "inf", "system", "debian-13", "trixie", "amd64", "6.12.41+deb13-cloud-amd64", "container"),
