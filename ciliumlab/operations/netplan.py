@@ -36,7 +36,7 @@ from ciliumlab.operations.netplan_state import (
 )
 from ciliumlab.operations.steps import Shell, Write
 
-_HEADER = "# Managed by ciliumlab; edits are overwritten.\n"
+HEADER = "# Managed by ciliumlab; edits are overwritten.\n"
 _OWN_FOLDER = "/etc/netplan"
 _TRIAL_FOLDER = FOLDERS[-1]
 
@@ -120,7 +120,7 @@ def configured(file: str, document: Document, found: NetworkState, patience: int
         if posixpath.dirname(name) == _OWN_FOLDER
         for change in permissions(name, there, "600", "root:root")
     ]
-    text = _HEADER + yaml.safe_dump(document, sort_keys=False)
+    text = HEADER + yaml.safe_dump(document, sort_keys=False)
     differs = path not in texts or former != document
     if differs:
         show_difference(path, text)
