@@ -41,14 +41,23 @@ class _Declared:
 
 @dataclass
 class _Answers:
-    """Of one host, by the operation's hash; ``changed`` holds the stages in which the host was changed."""
+    """Of one host, by the operation's hash; ``changed`` holds the stages in which the host was changed.
+
+    ``known`` is what was asked at ``time``, a value of ``_time``.
+    """
 
     declared: dict[str, _Declared] = field(default_factory=dict)
     known: dict[str, Any] = field(default_factory=dict)
+    time: int = 0
     changed: set[str | None] = field(default_factory=set)
 
 
 _hosts: WeakKeyDictionary[Host, _Answers] = WeakKeyDictionary()
+
+# Grows with each command that may change a host: what was asked at another time is void, on all of them.
+# (To go through all hosts at each command is slow with hundreds.)
+_time = 0
+
 _rehearsing: ContextVar[bool] = ContextVar("rehearsing", default=False)
 
 
@@ -102,9 +111,12 @@ def answer(host: Host, fact: type[FactBase[Any]], arguments: dict[str, Any]) -> 
     declared = answers.declared.get(operation)
     if declared is None or declared.asked != Asked(fact, arguments):
         return None
+    if answers.time != _time:
+        answers.known.clear()
     if operation not in answers.known and declared.stage not in answers.changed:
         together = list(_stage(host, operation, answers))
         if len(together) > 1:
+            answers.time = _time
             asked = [answers.declared[one].asked for one in together]
             found = host.get_fact(Together, asked=asked) or [None] * len(asked)
             answers.known.update(zip(together, found, strict=True))
@@ -113,11 +125,11 @@ def answer(host: Host, fact: type[FactBase[Any]], arguments: dict[str, Any]) -> 
 
 def forget(host: Host) -> None:
     """To be called before and after a command that may change this host: no answer of any host holds on."""
+    global _time
     own = _hosts.get(host)
     if own is None or not host.state.is_executing:
         return
-    for answers in _hosts.values():
-        answers.known.clear()
+    _time += 1
     if declared := own.declared.get(host.current_op_hash or ""):
         own.changed.add(declared.stage)
 
