@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from jinja2 import Environment, StrictUndefined
 
 from .inventories import for_ansible, netplans
-from .machines import STAGES, Lab, ansible_changed_nothing, nothing_changed
+from .machines import OURS, Lab, ansible_changed_nothing, nothing_changed
 from .measure import ROOT, Figure, in_turn, ratio
 
 # Of Ansible's time, what a run of ours may take: where commands are emulated, and at native speed.
 _OF_ANSIBLE = {"guest": 1 / 40, "container": 1 / 15}
 
-# The stages that make a router of a fresh machine.
-_ROUTER = ("base", "network", "router")
+# The stages that make a router of a fresh machine, and all that are measured, each alone.
+_ROUTER = Path(__file__).parent / "router.py"
+_STAGES = re.findall(r'"(tasks/.+[.]py)"', OURS.read_text())
 
 
 def no_op(lab: Lab, folder: Path, runs: int) -> Iterator[Figure]:
@@ -60,13 +62,13 @@ def no_op(lab: Lab, folder: Path, runs: int) -> Iterator[Figure]:
 
 def _commands(lab: Lab, file: Path) -> Iterator[Figure]:
     """Of the host that is asked most."""
-    for stages in (*((stage,) for stage in STAGES), STAGES):
-        counts = lab.counted(stages, file)
-        name = f"commands in a no-op of {' and '.join(stages)}"
-        # Fewer than two a stage.
-        limit = 2 * len(stages) - 1
+    for what, stages in (*((stage, 1) for stage in _STAGES), (OURS, len(_STAGES))):
+        counts = lab.counted(what, file)
+        name = what if isinstance(what, str) else f"{stages} stages"
         samples = {host: [float(count)] for host, count in counts.items()}
-        yield Figure(name, max(counts.values(), default=0), "", limit, samples=samples)
+        # Fewer than two a stage, of whole ones.
+        limit = 2 * stages - 1
+        yield Figure(f"commands in a no-op of {name}", max(counts.values()), "", limit, samples=samples)
 
 
 def first_converge(lab: Lab, folder: Path, runs: int) -> Iterator[Figure]:
@@ -86,11 +88,11 @@ def first_converge(lab: Lab, folder: Path, runs: int) -> Iterator[Figure]:
     script = _script(lab, name)
     samples = in_turn(
         runs,
-        ours=fresh(lambda: lab.ours("--limit", name, stages=_ROUTER).seconds),
+        ours=fresh(lambda: lab.ours(_ROUTER, "--limit", name).seconds),
         shell=fresh(lambda: lab.shell(name, script).seconds),
     )
     # The script has made what we would have.
-    nothing_changed(lab.ours("--limit", name, stages=_ROUTER))
+    nothing_changed(lab.ours(_ROUTER, "--limit", name))
     yield Figure(
         "first converge of the router, against the shell",
         ratio(samples, "ours", "shell"),

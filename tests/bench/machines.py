@@ -19,13 +19,15 @@ from tests.lab.running import RunningLab
 from . import inventories
 from .measure import ROOT, Failed, Run, run
 
-STAGES = ("base", "network", "router", "containerd")
+_HERE = Path(__file__).parent
+
+OURS = _HERE / "ours.py"
 
 # The distribution's containerd, as Docker's repository may be out of reach.
 _DATA = ("--data", "containerd_package=containerd", "--data", "cluster=auto")
 
-ANSIBLE = Path(__file__).parent / "ansible"
-_STOCK = Path(__file__).parent / "stock" / "deploy.py"
+_ANSIBLE = _HERE / "ansible"
+_STOCK = _HERE / "stock" / "deploy.py"
 
 # A host's line of Ansible's recap.
 _RECAP = re.compile(r"^(\S+)\s+: ok=\d+\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)", re.MULTILINE)
@@ -59,13 +61,12 @@ class Lab:
 
     # Converging ----------------------------------------------------------------------------------------
 
-    def ours(self, *options: str, stages: Sequence[str] = STAGES) -> Run:
-        tasks = [f"tasks/{stage}.py" for stage in stages]
-        return self._pyinfra("pyinfra", [*options, *_DATA, "inventory/lab.py", *tasks])
+    def ours(self, what: str | Path = OURS, *options: str) -> Run:
+        return self._pyinfra("pyinfra", [*options, *_DATA, "inventory/lab.py", what])
 
-    def counted(self, stages: Sequence[str], file: Path) -> dict[str, int]:
-        """How many commands and files a run of ours sent to each host."""
-        arguments = [*_DATA, "inventory/lab.py", *(f"tasks/{stage}.py" for stage in stages)]
+    def counted(self, what: str | Path, file: Path) -> dict[str, int]:
+        """How many commands and files a run of ours sent to each host, when it had nothing to do."""
+        arguments = [*_DATA, "inventory/lab.py", what]
         nothing_changed(self._pyinfra("tests.bench.counted", arguments, str(file)))
         counts: dict[str, dict[str, int]] = json.loads(file.read_text())
         return {name: sum(ways.values()) for name, ways in counts.items()}
@@ -80,8 +81,8 @@ class Lab:
     def ansible(self, file: Path) -> Run:
         """``file`` is the inventory."""
         program = Path(sys.executable).parent / "ansible-playbook"
-        settings = {"ANSIBLE_CONFIG": str(ANSIBLE / "ansible.cfg"), "ANSIBLE_HOME": str(file.parent)}
-        return run([program, "-i", file, ANSIBLE / "site.yml"], settings)
+        settings = {"ANSIBLE_CONFIG": str(_ANSIBLE / "ansible.cfg"), "ANSIBLE_HOME": str(file.parent)}
+        return run([program, "-i", file, _ANSIBLE / "site.yml"], settings)
 
     @cached_property
     def hosts(self) -> list[dict[str, Any]]:
