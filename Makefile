@@ -12,7 +12,7 @@ LOCK ?= requirements.lock
 
 PIP := $(BIN)/pip --quiet --disable-pip-version-check
 .DEFAULT_GOAL := help
-.PHONY: help programs test-programs lab test check unit whole-runs long-runs lock docs clean
+.PHONY: help programs test-programs lab test check unit whole-runs long-runs lock docs bench clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -58,6 +58,13 @@ lock: ## make requirements.lock anew; UPGRADE=--upgrade takes newer versions
 
 docs: .venv/.installed ## write docs/stages.md out of the tasks
 	$(BIN)/python docs/stages.py
+
+.venv/.bench: .venv/.installed
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[bench]'
+	touch $@
+
+bench: programs .venv/.bench ## how fast all that is, against Ansible and others; BENCH='--kind guest' for its options
+	$(BIN)/python -m tests.bench $(BENCH)
 
 clean: ## delete the environment (not the lab: ciliumlab destroy does that)
 	rm -rf .venv
