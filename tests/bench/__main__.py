@@ -19,6 +19,7 @@ from .measure import ROOT, Failed, Figure
 
 _OF_THE_CONTROLLER = {"plan": controller.plan, "scale": controller.scale}
 _OF_MACHINES = {
+    "same-state": converging.same_state,
     "no-op": converging.no_op,
     "first-converge": converging.first_converge,
     "boot": converging.boot,
@@ -81,7 +82,7 @@ def _report(figures: Sequence[Figure], target: Path, about: dict[str, object]) -
             figure.name,
             f"{figure.value:.3g} {figure.unit}",
             "" if figure.limit is None else f"{figure.limit:.3g}",
-            {True: "met", False: "NOT MET", None: figure.note}[figure.met],
+            {True: "met", False: f"NOT MET {figure.note}".strip(), None: figure.note}[figure.met],
             ", ".join(f"{name} {median(values):.3g}" for name, values in figure.samples.items()),
         )
     Console(width=None if Console().is_terminal else 150).print(table)

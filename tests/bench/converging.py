@@ -10,7 +10,7 @@ from pathlib import Path
 from jinja2 import Environment, StrictUndefined
 
 from .inventories import for_ansible, netplans
-from .machines import OURS, Lab, ansible_changed_nothing, nothing_changed
+from .machines import OURS, Lab, ansible_changed_nothing, changes, nothing_changed
 from .measure import ROOT, Figure, in_turn, ratio
 
 # Of Ansible's time, what a run of ours may take: where commands are emulated, and at native speed.
@@ -19,6 +19,24 @@ _OF_ANSIBLE = {"guest": 1 / 40, "container": 1 / 15}
 # The stages that make a router of a fresh machine, and all that are measured, each alone.
 _ROUTER = Path(__file__).parent / "router.py"
 _STAGES = re.findall(r'"(tasks/.+[.]py)"', OURS.read_text())
+
+
+def same_state(lab: Lab, folder: Path, runs: int) -> Iterator[Figure]:
+    """What ours still finds to do on fresh machines that one of the others has converged, which is nothing.
+
+    The other way round is part of every run of `no_op`.
+    """
+    inventory = folder / "inventory.yaml"
+    for name, converge in (("Ansible", lambda: lab.ansible(inventory)), ("stock operations", lab.stock)):
+        lab.destroy()
+        lab.up()
+        for_ansible(lab.hosts, inventory)
+        converge()
+        done = changes(lab.ours())
+        note = "; ".join(f"{host}: {', '.join(operations)}" for host, operations in done.items())
+        yield Figure(
+            f"operations that change something after {name}", sum(map(len, done.values())), "", 0, note
+        )
 
 
 def no_op(lab: Lab, folder: Path, runs: int) -> Iterator[Figure]:

@@ -10,6 +10,9 @@ from ciliumlab.operations.files import rendered
 from ciliumlab.versions import pause_image
 from tests.bench.inventories import netplans
 
+# `netplan apply` wants udev, which containers have not.
+NETPLAN = "netplan generate && networkctl reload"
+
 texts = netplans(host.data.interfaces)
 # A container's kernel, with its modules and its swap, is its host's.
 own_kernel = host.get_fact(Command, command="systemd-detect-virt --container || true") == "none"
@@ -25,7 +28,11 @@ apt.packages(
 for unit in ("ufw.service", "apparmor.service"):
     systemd.service(name=f"{unit} is stopped and disabled", service=unit, running=False, enabled=False)
 
-server.timezone(name="The time zone is set", timezone=host.data.timezone)
+# server.timezone calls timedatectl, which tells the kernel the zone too: where nobody has done so since it
+# booted, Linux then takes its clock for local time and sets it. In a container, that is the host's clock.
+files.link(
+    name="The time zone is set", path="/etc/localtime", target=f"/usr/share/zoneinfo/{host.data.timezone}"
+)
 
 files.block(
     name="Every machine is named in /etc/hosts",
@@ -41,12 +48,12 @@ files.line(
     present=False,
 )
 
-files.template(
+# files.template takes ``user`` and ``name`` for itself; what a template needs under these names is put.
+files.put(
     name="A login leads to root, and vi is vim",
-    src="files/base/login.sh.j2",
+    src=StringIO(rendered("files/base/login.sh.j2", user=host.data.ssh_user)),
     dest="/etc/profile.d/ciliumlab.sh",
     mode="644",
-    user=host.data.ssh_user,
 )
 
 for key, value in host.data.sysctls.items():
@@ -81,7 +88,7 @@ netplan = files.put(
     mode="600",
 )
 
-server.shell(name="netplan has applied them", commands="netplan apply", _if=netplan.did_change)
+server.shell(name="netplan has applied them", commands=NETPLAN, _if=netplan.did_change)
 
 if "routers" in host.groups:
     if texts["dummies"]:
@@ -91,9 +98,8 @@ if "routers" in host.groups:
             dest="/etc/netplan/61-ciliumlab-dummies.yaml",
             mode="600",
         )
-        server.shell(name="netplan has made them", commands="netplan apply", _if=dummies.did_change)
+        server.shell(name="netplan has made them", commands=NETPLAN, _if=dummies.did_change)
 
-    # files.template cannot give a template its ``name``.
     files.put(
         name="The web page is in place",
         src=StringIO(rendered("files/router/index.html.j2", name=host.name)),
