@@ -60,7 +60,7 @@ docs: .venv/.installed ## write docs/stages.md out of the tasks
 	$(BIN)/python docs/stages.py
 
 .venv/.bench: .venv/.installed
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[bench]'
+	$(PIP) install $(if $(LOCK),--no-build-isolation) --editable '.[bench]'
 	touch $@
 
 bench: programs .venv/.bench ## how fast all that is, against Ansible and others; BENCH='--kind guest' for its options
