@@ -42,7 +42,7 @@ check: .venv/.installed ## style and types
 	$(BIN)/mypy
 
 unit: test-programs .venv/.installed ## what needs no machine
-	$(BIN)/pytest -rs tests/unit
+	$(BIN)/pytest -rs -n auto --dist loadfile tests/unit
 
 whole-runs: test-programs .venv/.installed ## boot, deploy, verify, reboot, kill, on machines of the tests' own
 	$(BIN)/pytest -rs tests/lab
