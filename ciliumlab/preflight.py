@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, TypedDict
 from urllib.parse import urlsplit
@@ -27,6 +28,9 @@ _FREE = 1024
 
 # By which a host's clock may differ from the controller's.
 CLOCK_SECONDS = 5.0
+
+# In curl's words of a failed connection, which are the same of one server but for this.
+_TIME = re.compile(r" after \d+ m(?:illi)?s(?:econds)?\b")
 
 # What a server says that is there: also one that answers HEAD with 405, or a registry that wants a login.
 _THERE = (401, 405)
@@ -253,7 +257,7 @@ def _refusal(answer: Answer | None) -> str:
         return "it could not be asked for, as there is neither curl nor python3"
     status = answer["status"]
     if not status:
-        return answer["trouble"] or "no answer"
+        return _TIME.sub("", answer["trouble"]) or "no answer"
     return "" if 200 <= status < 400 or status in _THERE else f"HTTP status {status}"
 
 

@@ -205,6 +205,22 @@ def test_sources_that_are_there(status: int) -> None:
     assert lost(answers, {"cluster": ["http://a/{distribution}/{codename}/{arch}"]}) == {}
 
 
+@pytest.mark.parametrize("time", ["{} ms", "{} milliseconds"])
+def test_the_time_that_a_connection_took_to_fail_is_no_other_cause(time: str) -> None:
+    said = "Failed to connect to 10.0.2.2 port 9 after {}: Could not connect to server"
+    urls = ["http://10.0.2.2:9/a", "http://10.0.2.2:9/b"]
+    answers = {
+        url: {"status": 0, "trouble": said.format(time.format(number))} for number, url in enumerate(urls)
+    }
+    assert lost(answers, {"cluster": urls}) == {
+        "cluster": [
+            "http://10.0.2.2:9: 2 sources there, /a for one, cannot be had: Failed to connect to 10.0.2.2"
+            " port 9: Could not connect to server; give this host a way there, or name a mirror by --data"
+            " mirror=URL"
+        ]
+    }
+
+
 def test_sources_that_are_not_are_told_by_server_and_cause() -> None:
     unresolved = {"status": 0, "trouble": "Could not resolve host: get.helm.sh"}
     answers = {
