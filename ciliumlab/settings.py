@@ -146,6 +146,7 @@ class Settings:
     containerd_package: ContainerdPackage = field(metadata={"check": _one_of(get_args(ContainerdPackage))})
     containerd_version: str = field(metadata={"check": _version})
     apt_lock_timeout: int = field(metadata={"check": _seconds})
+    lock_timeout: int = field(metadata={"check": _seconds})
     schedule_on_control_plane: bool = field(metadata={"check": _true_or_false})
     mirror: str = field(
         metadata={

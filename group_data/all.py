@@ -62,6 +62,10 @@ containerd_version = "1.7.27"
 # upgrade of one just booted. Then the run fails there and says who that is.
 apt_lock_timeout = 600
 
+# How long to wait, in seconds, while another run is at work on a host, from whatever controller. Then this
+# run ends, names that one, and has changed nothing.
+lock_timeout = 600
+
 # The base URL of a mirror of all sources below (docs/mirror.md); empty for the sources themselves.
 mirror = ""
 

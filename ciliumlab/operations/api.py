@@ -23,7 +23,7 @@ from pyinfra.operations.util.files import generate_color_diff
 
 from ciliumlab.errors import LabError
 from ciliumlab.facts.files import Texts
-from ciliumlab.operations import ahead
+from ciliumlab.operations import ahead, lock
 from ciliumlab.operations.located import locate
 from ciliumlab.operations.steps import SILENCE, Refusal, elsewhere
 
@@ -40,15 +40,18 @@ class Refused(Exception):
     """Why an operation cannot be carried out on a host, what is wrong there and how to mend it."""
 
 
-def operation(function: Callable[P, Commands]) -> PyinfraOperation[P]:
+def operation(function: Callable[P, Commands], changes: bool = True) -> PyinfraOperation[P]:
     """Make a generator of commands a pyinfra operation; `Refused` in it fails the host with one line.
 
-    What it reads first is read ahead, see ``ciliumlab.operations.ahead``.
+    Once it is carried out, this run is the only one on its hosts, from before anything is compared. What it
+    reads first is read ahead, see ``ciliumlab.operations.ahead``.
     """
 
     @wraps(function)
     def refusing(*args: P.args, **kwargs: P.kwargs) -> Commands:
         try:
+            if changes and not preparing():
+                lock.hold()
             for command in function(*args, **kwargs):
                 ahead.forget(ctx_host.get())  # type: ignore[no-untyped-call]
                 try:
@@ -75,6 +78,11 @@ def operation(function: Callable[P, Commands]) -> PyinfraOperation[P]:
         return meta
 
     return cast(PyinfraOperation[P], declaring)
+
+
+def inspection(function: Callable[P, Commands]) -> PyinfraOperation[P]:
+    """An operation that changes nothing, whatever another run does meanwhile."""
+    return operation(function, changes=False)
 
 
 @contextmanager

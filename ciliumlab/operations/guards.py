@@ -6,10 +6,10 @@ from collections.abc import Collection
 
 from pyinfra.context import host, state
 
-from ciliumlab.operations.api import Commands, Refused, operation
+from ciliumlab.operations.api import Commands, Refused, inspection
 
 
-@operation
+@inspection
 def confirmed(answer: str, wanted: str, what: str) -> Commands:
     """
     Make sure that somebody means it.
@@ -24,7 +24,7 @@ def confirmed(answer: str, wanted: str, what: str) -> Commands:
     yield from ()
 
 
-@operation
+@inspection
 def unbroken(hosts: Collection[str] | None = None) -> Commands:
     """
     Go on only while no host of this run has failed.

@@ -13,7 +13,7 @@ from pyinfra.context import host
 from ciliumlab import preflight
 from ciliumlab.errors import LabError, Problem
 from ciliumlab.facts.preflight import Preflight
-from ciliumlab.operations.api import Commands, Refused, operation, read
+from ciliumlab.operations.api import Commands, Refused, inspection, read
 from ciliumlab.preflight import Part, Wants
 from ciliumlab.wording import listed
 
@@ -35,7 +35,7 @@ class _Report:
 _reports: dict[str, _Report] = {}
 
 
-@operation
+@inspection
 def checked(wants: Wants) -> Commands:
     """
     Look whether the host is fit for its part; nothing is changed on it.
@@ -62,7 +62,7 @@ def checked(wants: Wants) -> Commands:
     yield from ()
 
 
-@operation
+@inspection
 def passed() -> Commands:
     """Go on only when no host of this run has anything against it."""
     if unfit := sorted(name for name, report in _reports.items() if report.stopping):

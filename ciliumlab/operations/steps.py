@@ -15,6 +15,9 @@ from pyinfra.api.host import Host
 from pyinfra.api.state import State
 from typing_extensions import override
 
+from ciliumlab.errors import LabError
+from ciliumlab.operations import lock
+
 # Seconds after which a host that has stopped answering without a word counts as failed.
 SILENCE = 300
 
@@ -50,9 +53,13 @@ class On(Shell):
     @override
     def execute(self, state: State, host: Host, connector_arguments: ConnectorArguments) -> object:
         try:
-            return super().execute(state, elsewhere(state, self.other), connector_arguments)
+            other = elsewhere(state, self.other)
+            lock.hold(other)
         except ConnectError as error:
             raise ConnectionError(f"{self.other} cannot be reached: {error}") from error
+        except LabError as error:
+            raise ConnectionError(str(error)) from error
+        return super().execute(state, other, connector_arguments)
 
 
 def elsewhere(state: State, name: str) -> Host:

@@ -55,6 +55,7 @@ class TestDefaults:
         assert (defaults.containerd_package, defaults.containerd_version) == ("containerd.io", "1.7.27")
         assert (defaults.cluster, defaults.mirror) == ("required", "")
         assert defaults.apt_lock_timeout == 600
+        assert defaults.lock_timeout == 600
         assert (defaults.cilium_version, defaults.cilium_extra_values) == ("1.18.0", {})
         assert (defaults.pod_routes, defaults.l2_announcements) == ("none", False)
         assert (defaults.bgp_asns, defaults.bgp_load_balancer_ips) == (
@@ -264,9 +265,10 @@ class TestProblems:
             ),
             *(
                 (
-                    f"apt_lock_timeout={value}",
-                    f"--data apt_lock_timeout: must be a number of seconds from 1 to 86400, not {value}",
+                    f"{name}={value}",
+                    f"--data {name}: must be a number of seconds from 1 to 86400, not {value}",
                 )
+                for name in ("apt_lock_timeout", "lock_timeout")
                 for value in ("0", "-1", "True", "1.5", "soon", "86401")
             ),
             ("schedule_on_control_plane=1", "--data schedule_on_control_plane: must be true or false, not 1"),
