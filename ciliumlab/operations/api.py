@@ -24,6 +24,7 @@ from pyinfra.operations.util.files import generate_color_diff
 from ciliumlab.errors import LabError
 from ciliumlab.facts.files import Texts
 from ciliumlab.operations import ahead, lock
+from ciliumlab.operations.host_lock import cut_off
 from ciliumlab.operations.located import locate
 from ciliumlab.operations.steps import SILENCE, Refusal, elsewhere
 
@@ -135,7 +136,8 @@ def _read(host: Host, fact: type[FactBase[T | None]], arguments: dict[str, Any])
             raise
         value = None
     if value is None:
-        raise Refused(f"{fact.__name__} could not be read for the reason above; nothing was changed")
+        why = ", the connection has ended" if cut_off(host) else " for the reason above"
+        raise Refused(f"{fact.__name__} could not be read{why}; nothing was changed")
     return value
 
 

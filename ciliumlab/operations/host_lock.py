@@ -157,6 +157,12 @@ def take(host: Host, arguments: ConnectorArguments, patience: int) -> Held | Bus
     return LabError(Problem(host.name, f"{FILE} cannot be locked: {why}; nothing was changed"))
 
 
+def cut_off(host: Host) -> bool:
+    """Whether a host's connection has ended, which is one of SSH."""
+    client = getattr(host.connector, "client", None)
+    return client is not None and not (client.get_transport() and client.get_transport().is_active())
+
+
 def release(outcomes: Iterable[object]) -> None:
     for outcome in outcomes:
         if isinstance(outcome, Held):

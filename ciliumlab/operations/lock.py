@@ -16,7 +16,7 @@ from pyinfra.connectors.util import extract_control_arguments
 from pyinfra.context import ctx_host, state
 
 from ciliumlab.errors import LabError, Problem
-from ciliumlab.operations.host_lock import MOMENT, Busy, Held, release, take
+from ciliumlab.operations.host_lock import MOMENT, Busy, Held, cut_off, release, take
 
 # Seconds to wait for another run where a host's data have no ``lock_timeout``.
 _PATIENCE = 600
@@ -65,10 +65,8 @@ def _settled(host: Host) -> bool:
     held = _outcomes.get(host.name)
     if not isinstance(held, Held):
         return host.name in _outcomes
-    client = getattr(host.connector, "client", None)
-    if client is not None and not (client.get_transport() and client.get_transport().is_active()):
-        return True  # What has no connection any more says so itself.
-    return held.lasts(client)
+    # What has no connection any more says so itself.
+    return cut_off(host) or held.lasts(getattr(host.connector, "client", None))
 
 
 def _take_all(hosts: Sequence[Host], here: Host) -> Mapping[str, _Outcome]:

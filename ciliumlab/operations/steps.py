@@ -8,6 +8,7 @@ import shlex
 from base64 import b64encode
 from typing import Any
 
+from pyinfra import logger
 from pyinfra.api.arguments import ConnectorArguments
 from pyinfra.api.command import PyinfraCommand, StringCommand
 from pyinfra.api.exceptions import ConnectError
@@ -17,6 +18,7 @@ from typing_extensions import override
 
 from ciliumlab.errors import LabError
 from ciliumlab.operations import lock
+from ciliumlab.operations.host_lock import cut_off
 
 # Seconds after which a host that has stopped answering without a word counts as failed.
 SILENCE = 300
@@ -25,8 +27,9 @@ SILENCE = 300
 class Shell(StringCommand):
     """A shell command line, given up after ``seconds``.
 
-    A connection that ends before it fails this host alone, with pyinfra's own line. (paramiko reports
-    it as an end of file, which pyinfra does not expect: the whole run would end with a traceback.)
+    A connection that ends before it fails this host alone, and that is said. (paramiko reports it as an end
+    of file, which pyinfra does not expect: the whole run would end with a traceback; or, where a command
+    was under way, as one that has failed without a word.)
     """
 
     def __init__(self, command: str, seconds: int = SILENCE, **arguments: Any) -> None:
@@ -35,9 +38,12 @@ class Shell(StringCommand):
     @override
     def execute(self, state: State, host: Host, connector_arguments: ConnectorArguments) -> object:
         try:
-            return super().execute(state, host, connector_arguments)
+            answer = super().execute(state, host, connector_arguments)
         except EOFError as error:
             raise ConnectionResetError("the connection has ended") from error
+        if not answer[0] and cut_off(host):
+            host.log_styled("the connection has ended", fg="red", log_func=logger.error)
+        return answer
 
 
 class On(Shell):

@@ -41,6 +41,7 @@ class Host:
     noops: list[str] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
+    connector: object = None
 
     def get_fact(self, fact: type, **arguments: Any) -> Any:
         assert self.facts is not None

@@ -7,12 +7,16 @@ import grp
 import os
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
+from unittest.mock import patch
 
 import pytest
 
 from ciliumlab.facts.files import Files, Texts
 from ciliumlab.facts.shell import split
-from ciliumlab.operations.steps import Write, sha256
+from ciliumlab.operations.steps import Shell, Write, sha256
+
+from .harness import Host
 
 OWNER = f"{getpass.getuser()}:{grp.getgrgid(os.getgid()).gr_name}"
 
@@ -50,6 +54,16 @@ def test_a_connection_that_is_cut_leaves_the_old_file(tmp_path: Path) -> None:
     assert f"{path} could not be written and is as it was" in result.stderr
     assert path.read_text() == "old\n"
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(("active", "said"), [(True, []), (False, ["the connection has ended"])])
+def test_a_command_whose_connection_ends_says_so(active: bool, said: list[str]) -> None:
+    """To paramiko it has merely failed, without a word."""
+    transport = SimpleNamespace(is_active=lambda: active)
+    host = Host({}, connector=SimpleNamespace(client=SimpleNamespace(get_transport=lambda: transport)))
+    with patch.object(host, "run_shell_command", return_value=(False, []), create=True):
+        status, _ = Shell("true").execute(SimpleNamespace(print_output=False, print_input=False), host, {})
+    assert (status, host.lines) == (False, said)
 
 
 def test_a_link_is_replaced_not_followed(tmp_path: Path) -> None:
