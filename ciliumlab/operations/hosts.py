@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TypedDict
 
 from pyinfra.context import host
@@ -31,9 +31,10 @@ def block(entries: Sequence[Entry], title: str) -> Commands:
     + entries: the names and addresses of the block, in order
     + title: what the markers call the block, so that several blocks can live side by side
 
-    One kind of line outside of it does change: names of the block are taken off loopback addresses.
-    Debian's installer and Vagrant write ``127.0.1.1 <own name>``; a host that resolves its own name to
-    loopback announces itself to others, as the kubelet does, by an address that they cannot reach.
+    One kind of line outside of it does change: names of the block are taken off other IPv4 addresses, as
+    a name that two lines have resolves to both. Debian's installer and Vagrant write ``127.0.1.1 <own
+    name>``; a host that resolves its own name to loopback, or to a NAT's side, announces itself to others,
+    as the kubelet does, by an address that they cannot reach.
     """
     found = read(HostsFile)
     text = edited(found["text"] or _LOOPBACK, entries, title)
@@ -50,15 +51,15 @@ def block(entries: Sequence[Entry], title: str) -> Commands:
 def edited(text: str, entries: Sequence[Entry], title: str) -> str:
     """The hosts file with the block in it: at the place of the old one, or at the end."""
     begin, end = f"# BEGIN {title}", f"# END {title}"
-    names = {entry["name"] for entry in entries}
+    names = {entry["name"]: entry["address"] for entry in entries}
     wanted = [begin, *(f"{entry['address']} {entry['name']}" for entry in entries), end]
     lines: list[str] = []
     place: int | None = None
-    remaining = iter(_without_blocks(text.splitlines(), begin, end, names))
+    remaining = iter(_without_blocks(text.splitlines(), begin, end, set(names)))
     for line in remaining:
         if line is None:
             place = len(lines) if place is None else place
-        elif (kept := _off_loopback(line, names)) is not None:
+        elif (kept := _off_others(line, names)) is not None:
             lines.append(kept)
     if place is None:
         place = len(lines)
@@ -89,15 +90,18 @@ def _without_blocks(lines: list[str], begin: str, end: str, names: set[str]) -> 
                 position += 1
 
 
-def _off_loopback(line: str, names: set[str]) -> str | None:
-    """The line without the block's names if it is one of a loopback address; None if no name is left."""
-    fields = _fields(line)
-    if not fields or not (fields[0].startswith("127.") or fields[0] == "::1"):
+def _off_others(line: str, names: Mapping[str, str]) -> str | None:
+    """The line without the block's names if its address is another IPv4 one, or loopback; None if no name
+    is left. On loopback a name with a domain is taken for the host's own, too.
+    """
+    address, *given = _fields(line) or [""]
+    if address.startswith("127.") or address == "::1":
+        kept = [name for name in given if not {name, name.partition(".")[0]} & set(names)]
+    else:
+        kept = [name for name in given if ":" in address or names.get(name, address) == address]
+    if kept == given:
         return line
-    kept = [name for name in fields[1:] if not {name, name.partition(".")[0]} & names]
-    if len(kept) == len(fields) - 1:
-        return line
-    return " ".join([fields[0], *kept]) if kept else None
+    return " ".join([address, *kept]) if kept else None
 
 
 def _fields(line: str) -> list[str]:

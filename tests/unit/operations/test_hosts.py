@@ -42,7 +42,14 @@ BLOCK = "# BEGIN lab\n192.168.10.100 k8s-ctr\n192.168.10.200 router\n# END lab\n
         ),
         pytest.param("127.0.2.1 other\n", f"127.0.2.1 other\n{BLOCK}", id="another name on loopback"),
         pytest.param("::1\tlocalhost\n", f"::1\tlocalhost\n{BLOCK}", id="untouched lines keep their blanks"),
-        pytest.param("10.0.2.15 k8s-ctr\n", f"10.0.2.15 k8s-ctr\n{BLOCK}", id="an administrator's choice"),
+        pytest.param("10.0.2.15 k8s-ctr\n", BLOCK, id="own name on the side of the NAT"),
+        pytest.param(
+            "10.0.0.9 mine router k8s-ctr.lan\n",
+            f"10.0.0.9 mine k8s-ctr.lan\n{BLOCK}",
+            id="another machine's name among others",
+        ),
+        pytest.param("192.168.10.200 router\n", f"192.168.10.200 router\n{BLOCK}", id="the same once more"),
+        pytest.param("fd00::1 router\n", f"fd00::1 router\n{BLOCK}", id="an address of IPv6 besides"),
         pytest.param("# 127.0.1.1 k8s-ctr\n", f"# 127.0.1.1 k8s-ctr\n{BLOCK}", id="a comment"),
     ],
 )
