@@ -15,6 +15,7 @@ systemd.running(
             "text": files.rendered("files/network/networkd.conf.j2"),
         },
     },
+    among="systemd/networkd.conf",
 )
 
 netplan.configuration(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TypedDict
 
 from typing_extensions import override
@@ -16,6 +17,7 @@ from ciliumlab.facts.shell import (
     quoted,
     sections,
 )
+from ciliumlab.facts.systemd import by_file, configuration
 
 
 class ModuleState(TypedDict):
@@ -61,15 +63,19 @@ def module_name(name: str) -> str:
 
 
 class SysctlState(TypedDict):
-    """``values`` of the keys that exist, blanks normalised to single spaces."""
+    """``values`` of the keys that exist, blanks normalised to single spaces.
+
+    ``boot`` is what each file of sysctl.d sets at boot, in the order of their names: keys and values by path.
+    """
 
     values: dict[str, str]
+    boot: dict[str, dict[str, str]]
     container: bool
     files: dict[str, FileState]
 
 
 class Sysctls(State[SysctlState]):
-    """Kernel settings as they run, and the file that sets them at boot.
+    """Kernel settings as they run, the file that sets them at boot, and what else does.
 
     + keys: names as sysctl(8) writes them, "net.ipv4.ip_forward"
     + file: absolute path of the sysctl.d file
@@ -80,6 +86,7 @@ class Sysctls(State[SysctlState]):
         return sections(
             container=CONTAINER,
             values=f"grep -H '' -- {quoted(sysctl_path(key) for key in keys)}",
+            boot=configuration("sysctl.d"),
             files=listing([file]),
         )
 
@@ -91,9 +98,24 @@ class Sysctls(State[SysctlState]):
             values[path] = " ".join(value.split())
         return SysctlState(
             values={sysctl_key(path): value for path, value in values.items()},
+            boot=_boot(found["boot"]),
             container=bool(found["container"]),
             files=parse_listing(found["files"]),
         )
+
+
+def _boot(lines: list[str]) -> dict[str, dict[str, str]]:
+    return {path: dict(map(_setting, there)) for path, there in by_file(lines).items()}
+
+
+def _setting(line: str) -> tuple[str, str]:
+    """sysctl.d(5): a key may begin with a hyphen, and is a path when its first separator is a slash."""
+    key, _, value = line.partition("=")
+    key = key.strip().removeprefix("-")
+    separator = re.search("[./]", key)
+    if separator and separator[0] == "/":
+        key = sysctl_key(key)
+    return key, " ".join(value.split())
 
 
 _PROC_SYS = "/proc/sys/"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import shlex
+from collections.abc import Iterable
 from typing import TypedDict
 
 from typing_extensions import override
@@ -11,6 +14,8 @@ from ciliumlab.facts.shell import FileState, Sections, State, listing, parse_lis
 # Where operations note, until it is done, that a unit must be restarted to read files that changed. It
 # lies in memory: a reboot starts every unit anew, and with that the note is void.
 RESTART_NOTES = "/run/ciliumlab/restart"
+
+_HEADER = re.compile(r"# (/\S+[.]conf)")
 
 
 class Unit(TypedDict):
@@ -26,7 +31,9 @@ class Unit(TypedDict):
 
 
 class UnitState(TypedDict):
-    """Units by the name that was asked for, files that they read, and units that wait for a restart."""
+    """Units by the name that was asked for, files that they read, and units that wait for a restart: one
+    was noted, or a file has changed, if only by its mode, since the unit was started.
+    """
 
     units: dict[str, Unit]
     files: dict[str, FileState]
@@ -46,7 +53,7 @@ class Units(State[UnitState]):
         return sections(
             units=f"systemctl show --property=LoadState,ActiveState,UnitFileState -- {quoted(units)}",
             names=f"printf '%s\\n' {quoted(units)}",
-            restarts=f"ls {RESTART_NOTES}",
+            restarts=f"ls {RESTART_NOTES}; {_outdated(units, files)}" if files else f"ls {RESTART_NOTES}",
             files=listing(files) if files else "true",
         )
 
@@ -60,3 +67,60 @@ class Units(State[UnitState]):
                 load=values["LoadState"], active=values["ActiveState"], file=values["UnitFileState"]
             )
         return UnitState(units=units, files=parse_listing(found["files"]), restarts=found["restarts"])
+
+
+class Settings(State[dict[str, dict[str, str]]]):
+    """What each of systemd's configuration files of one kind sets, ``Section.key`` and value by path, in the
+    order in which they are read: the last one that sets a key counts.
+
+    + kind: as systemd-analyze(1) names it, "systemd/networkd.conf"
+    """
+
+    @override
+    def command(self, kind: str) -> str:
+        return sections(settings=configuration(kind))
+
+    @override
+    def parse(self, found: Sections) -> dict[str, dict[str, str]]:
+        return {path: settings(lines) for path, lines in by_file(found["settings"]).items()}
+
+
+def configuration(kind: str) -> str:
+    """A command that prints all files of a kind, for `by_file`."""
+    return f"systemd-analyze cat-config -- {shlex.quote(kind)}"
+
+
+def by_file(lines: Iterable[str]) -> dict[str, list[str]]:
+    """The lines of each file that are no comments, by its path, which stands in a line above it."""
+    found: dict[str, list[str]] = {}
+    path = ""
+    for line in map(str.strip, lines):
+        if header := _HEADER.fullmatch(line):
+            path = header[1]
+        elif line and line[0] not in "#;":
+            found.setdefault(path, []).append(line)
+    return found
+
+
+def settings(lines: Iterable[str]) -> dict[str, str]:
+    """``Section.key`` and its value in lines that are no comments."""
+    found = {}
+    section = ""
+    for line in lines:
+        if line.startswith("["):
+            section = line.strip("[]")
+        else:
+            key, _, value = line.partition("=")
+            found[f"{section}.{key.strip()}"] = value.strip()
+    return found
+
+
+def _outdated(units: list[str], files: list[str]) -> str:
+    """A command that names units which were started before one of the files changed. When it was last
+    written does not tell: a file that is changed and put back by mv(1) is as old as ever.
+    """
+    return (
+        f"changed=$(stat -c %Z -- {quoted(files)} | sort -n | tail -n 1); for unit in {quoted(units)}; do"
+        ' started=$(systemctl show --property=ExecMainStartTimestamp --timestamp=unix --value -- "$unit");'
+        ' [ -z "$started" ] || [ "${changed:-0}" -le "${started#@}" ] || echo "$unit"; done'
+    )

@@ -11,6 +11,7 @@ from ciliumlab.facts.shell import quoted
 from ciliumlab.operations.api import Commands, operation, read
 from ciliumlab.operations.files import File, differences
 from ciliumlab.operations.steps import Shell
+from ciliumlab.operations.systemd import not_overridden
 
 
 @operation
@@ -22,7 +23,8 @@ def settings(values: Mapping[str, str | int], file: str) -> Commands:
     + file: name of the file below /etc/sysctl.d, without its suffix
 
     Only keys that differ are written to the kernel. In a container, keys outside of net.* are only
-    written to the file: they belong to the kernel of the container's host.
+    written to the file: they belong to the kernel of the container's host. A file of somebody else's that
+    comes after this one at boot, and sets a key otherwise, is left to him who wrote it: an error names it.
     """
     path = f"/etc/sysctl.d/{file}.conf"
     wanted = {key: " ".join(str(value).split()) for key, value in values.items()}
@@ -34,7 +36,8 @@ def settings(values: Mapping[str, str | int], file: str) -> Commands:
     to_set = [f"{key}={wanted[key]}" for key in differing if key not in foreign]
     if to_set:
         changes.append(Shell(f"sysctl -q -w {quoted(to_set)}"))
+    yield from changes
+    not_overridden(found["boot"], wanted, path)
     if not changes:
         left = f"; {', '.join(foreign)} must be set by the container's host" if foreign else ""
         host.noop(f"{', '.join(wanted)}: set now and at boot{left}")
-    yield from changes

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Collection, Mapping
 
 from pyinfra.api.command import PyinfraCommand
 from pyinfra.context import host
 
 from ciliumlab.facts.shell import quoted
-from ciliumlab.facts.systemd import RESTART_NOTES, Unit, Units
-from ciliumlab.operations.api import Commands, operation, read
+from ciliumlab.facts.systemd import RESTART_NOTES, Settings, Unit, Units, by_file, settings
+from ciliumlab.operations.api import Commands, Refused, operation, read
 from ciliumlab.operations.files import File, differences
-from ciliumlab.operations.steps import Shell, sha256
+from ciliumlab.operations.steps import Shell
 
 _RUNNING = ("active", "activating", "reloading")
 _NOT_AT_BOOT = ("", "disabled", "enabled-runtime", "masked", "masked-runtime")
@@ -19,20 +20,26 @@ _AT_BOOT = ("enabled", "enabled-runtime")
 
 
 @operation
-def running(units: Collection[str], files: Mapping[str, File] | None = None) -> Commands:
+def running(units: Collection[str], files: Mapping[str, File] | None = None, among: str = "") -> Commands:
     """
     Have units run now and after every boot, with the configuration that is in their files.
 
     + units: full names, as "containerd.service"; one that is masked is unmasked
     + files: configuration that these units read only when they start, see ``files.present``
+    + among: where these are read together with others, what systemd-analyze(1) calls all of them, as
+      "systemd/networkd.conf"; one of somebody else's that comes later and says otherwise is an error
 
-    A change in ``files`` restarts the units. That a restart is due is noted on the host before a file
-    changes, so that the next run makes up for one that was cut in between.
+    A change in ``files`` restarts the units, also one that was made before this run. That a restart is due
+    is noted on the host before a file changes, so that the next run makes up for one that was cut in between.
     """
     changes = starts(units, files or {})
+    yield from changes
+    if among:
+        there = read(Settings, kind=among)
+        for path, file in (files or {}).items():
+            not_overridden(there, settings(by_file(file["text"].splitlines()).get("", [])), path)
     if not changes:
         host.noop(f"{', '.join(units)}: running, and started at boot")
-    yield from changes
 
 
 def starts(
@@ -43,15 +50,14 @@ def starts(
     notes = [f"{RESTART_NOTES}/{unit}" for unit in units]
     note = f"mkdir -p {RESTART_NOTES} && touch {quoted(notes)}"
     changes = list(differences(declared, found["files"], first=note))
-    changed = any(
-        path not in found["files"] or found["files"][path]["sha256"] != sha256(file["text"])
-        for path, file in declared.items()
-    )
+    changed = bool(changes)
     states = found["units"]
     due = [unit for unit in units if changed or unit in found["restarts"] or unit in outdated]
     stopped = [unit for unit in units if states[unit]["active"] not in _RUNNING and unit not in due]
-    if masked := [unit for unit in units if states[unit]["file"].startswith("masked")]:
-        changes.append(Shell(f"systemctl unmask {quoted(masked)}"))
+    # Each of the two takes away its own kind alone: the mask for good, and that until the next boot.
+    for state, unmask in (("masked", "unmask"), ("masked-runtime", "unmask --runtime")):
+        if masked := [unit for unit in units if states[unit]["file"] == state]:
+            changes.append(Shell(f"systemctl {unmask} {quoted(masked)}"))
     if not_at_boot := [unit for unit in units if states[unit]["file"] in _NOT_AT_BOOT]:
         changes.append(Shell(f"systemctl enable {quoted(not_at_boot)}"))
     if due:
@@ -60,6 +66,26 @@ def starts(
     if stopped:
         changes.append(Shell(f"systemctl start {quoted(stopped)}"))
     return changes
+
+
+def not_overridden(there: Mapping[str, Mapping[str, str]], wanted: Mapping[str, str], own: str) -> None:
+    """Raise Refused where files that are read after ``own`` set otherwise what it sets; the last one counts.
+
+    ``there`` is what each file in folders like its own sets: keys and values by path.
+    """
+    name = posixpath.basename(own)
+    last = {
+        key: (path, value)
+        for path, settings in there.items()
+        if posixpath.dirname(path).endswith(".d") and posixpath.basename(path) > name
+        for key, value in settings.items()
+        if key in wanted
+    }
+    words = [f"{path} sets {key} to {value}" for key, (path, value) in last.items() if value != wanted[key]]
+    if words:
+        raise Refused(
+            f"{', '.join(words)}, and is read after {own}; take that out, or give it a name before {name}"
+        )
 
 
 @operation

@@ -24,7 +24,7 @@ def _offered(*names):
 # What hosts answer, by a piece of the command that asks; the first piece that is in it counts.
 _ANSWERS = {
     "containerd --version": [
-        *("version", "dump", "arguments", "started", "", "changed", "serving", "containers"),
+        *("version", "dump", "arguments", "next", "started", "", "changed", "serving", "containers"),
     ],
     "/var/lib/ciliumlab/kubeadm-started": ["files", "started", "endpoint", "health"],
     "helm version": [
@@ -48,7 +48,7 @@ _ANSWERS = {
     "dpkg-query": ["distribution", "debian-13", "packages", "ii |netplan.io|1.1.2", "journal"],
     "list-unit-files": ["container", "used", "fstab", "units", "swap.target static -"],
     "/proc/modules": ["container", "loaded", "builtin", "files"],
-    "/proc/sys/": ["container", "values", "/proc/sys/net/ipv4/ip_forward:0", "files"],
+    "/proc/sys/": ["container", "values", "/proc/sys/net/ipv4/ip_forward:0", "boot", "files"],
     "ufw.service": _units("ufw.service", "apparmor.service", state="not-found inactive"),
     "systemd-networkd.service": _units("systemd-networkd.service", state="loaded active enabled"),
     "apache2.service": _units("apache2.service", state="not-found inactive"),
@@ -59,6 +59,7 @@ _ANSWERS = {
     "readlink": ["localtime", "/usr/share/zoneinfo/Etc/UTC", "timezone"],
     "for path in /etc/hosts": ["hosts", "files"],
     "ip -json": ["files", "networkd", "links", "[]", "routes", "[]"],
+    "cat-config -- systemd": ["settings"],
     "mktemp": ["answer", "yes"],
     "sha256sum -- ": ["files"],
     "base64 -w0": ["files"],
@@ -68,7 +69,7 @@ _SECTIONS = {
     *("files", "values", "names", "restarts", "localtime", "timezone", "hosts", "networkd", "links"),
     *("routes", "answer", "version", "dump", "arguments", "started", "changed", "serving", "containers"),
     *("started", "endpoint", "health", "ca", "nodes", "proxy", "merged", "current", "mode", "contexts"),
-    *("recorded", "answered", "objects", "pools", "services", "devices"),
+    *("settings", "boot", "next", "recorded", "answered", "objects", "pools", "services", "devices"),
     *("config", "summary", "configuration", "release", "helm", "busy", "history", "workloads"),
     *("flags", "snapshots", "offered", "images", "architecture", "source", "key", "notes", "programs"),
     *(
