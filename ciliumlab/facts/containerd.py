@@ -48,8 +48,8 @@ class ContainerdState(TypedDict):
 
     ``cri`` is None where the configuration cannot be read, for the reason in ``trouble``. ``serving`` is
     true when the daemon answers and its CRI plugin works, ``outdated`` when it was started before a file
-    changed that it reads only then, and ``reads`` is the file that it was told to read at its start.
-    ``containers`` is how many of Kubernetes' are running.
+    changed that it reads only then, and ``reads`` is the file that it was told to read at its start, or
+    will be at its next one if that is another. ``containers`` is how many of Kubernetes' are running.
     """
 
     version: str
@@ -70,8 +70,9 @@ class Containerd(State[ContainerdState]):
             version="/usr/bin/containerd --version",
             dump=f"{_DUMP} || {_DUMP} 2>&1 >/dev/null | tail -n 1 | sed 's/^/# /'",
             arguments=f"tr '\\0' '\\n' < /proc/$({_SHOW} MainPID)/cmdline",
+            next=f"{_SHOW} ExecStart",
             started=f"{_SHOW} ExecMainStartTimestamp --timestamp=unix",
-            changed=f"stat -c %Y {CONFIGURATION} {' '.join(_IMPORTS)}",
+            changed=f"stat -c %Z {CONFIGURATION} {' '.join(_IMPORTS)}",
             serving=f"{SERVING} && echo yes",
             containers=f"ls {_TASKS}",
         )
@@ -90,9 +91,18 @@ class Containerd(State[ContainerdState]):
             trouble=trouble,
             serving="yes" in found["serving"],
             outdated=any(int(changed) > started for changed in found["changed"]),
-            reads=_configuration(found["arguments"]),
+            reads=_other(_configuration(found["arguments"]), _configuration(_argv("".join(found["next"])))),
             containers=len(found["containers"]),
         )
+
+
+def _other(now: str, next: str) -> str:
+    return next if now == CONFIGURATION else now
+
+
+def _argv(show: str) -> list[str]:
+    """The words of a command in "{ path=/usr/bin/containerd ; argv[]=/usr/bin/containerd ; … }"."""
+    return show.partition("argv[]=")[2].partition(" ;")[0].split()
 
 
 def _configuration(arguments: list[str]) -> str:

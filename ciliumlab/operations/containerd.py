@@ -106,7 +106,7 @@ def _wrong(found: ContainerdState, sandbox_image: str) -> Iterator[str]:
         yield found["trouble"] or "its configuration cannot be read"
         return
     if found["reads"] != CONFIGURATION:
-        yield f"it was started to read {found['reads']}"
+        yield f"it is started to read {found['reads']}"
     if cri["disabled"]:
         yield "the CRI plugin is disabled"
     if not cri["systemd_cgroup"]:
