@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from ciliumlab.versions import pause_image
 
 from .expect import each, expect, expect_file, expect_service, nodes, rendered
@@ -50,8 +52,21 @@ def test_configuration_file(machine: Machine) -> None:
 
 @each(nodes)
 def test_daemon_has_read_its_configuration(machine: Machine) -> None:
-    changed = machine.containerd.files[CONFIGURATION_FILE].modified
+    changed = machine.containerd.files[CONFIGURATION_FILE].changed
     expect(machine, "started since its file changed", True, machine.containerd.unit.started >= changed)
+
+
+@each(nodes)
+def test_daemon_reads_its_configuration(machine: Machine) -> None:
+    """And no other file, now and when it is started again."""
+    for when, command in (
+        ("is", machine.containerd.command),
+        ("will be", machine.containerd.next_command),
+    ):
+        told = re.findall(r" -(?:-?config|c)[ =](\S+)", command)
+        expect(
+            machine, f"what the daemon {when} told to read", [], [*{*told} - {CONFIGURATION_FILE}], command
+        )
 
 
 @each(nodes)

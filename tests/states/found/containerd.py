@@ -11,6 +11,7 @@ from .shell import Answers, File, Unit, files, read_files, read_units, units
 CONTAINERD = "containerd.service"
 CONFIGURATION_FILE = "/etc/containerd/config.toml"
 CRICTL_FILE = "/etc/crictl.yaml"
+_SHOW = f"systemctl show {CONTAINERD} --value --property"
 PACKAGES = ("containerd.io", "containerd")
 
 
@@ -23,6 +24,9 @@ class Containerd:
     client: str
     """The version of the program that is installed, and below of the daemon that runs."""
     server: str
+    command: str
+    """The command that the daemon was started with, and below of that for its next start."""
+    next_command: str
     plugins: dict[str, str]
     """The status of each plugin by its type and name, "io.containerd.grpc.v1 cri"."""
     configuration: dict[str, Any]
@@ -55,6 +59,8 @@ def questions() -> dict[str, str]:
         ),
         "unit": units([CONTAINERD]),
         "versions": "ctr version | grep Version:",
+        "command": f"tr '\\0' ' ' < /proc/$({_SHOW} MainPID)/cmdline; echo",
+        "next command": f"{_SHOW} ExecStart",
         "plugins": "ctr plugins list | tail -n +2",
         "configuration": "containerd config dump",
         "files": files(CONFIGURATION_FILE, CRICTL_FILE),
@@ -70,6 +76,9 @@ def read(found: Answers) -> Containerd:
         packages={name: version for status, name, version in packages if status[1] == "i"},
         held=frozenset(name for status, name, _ in packages if status[0] == "h"),
         unit=read_units(found["unit"])[CONTAINERD],
+        command=found["command"].strip(),
+        # { path=/usr/bin/containerd ; argv[]=/usr/bin/containerd ; ignore_errors=no ; … }
+        next_command=found["next command"].partition("argv[]=")[2].partition(" ;")[0],
         client=client,
         server=server,
         plugins={f"{kind} {name}": rest[-1] for kind, name, *rest in plugins},

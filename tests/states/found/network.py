@@ -17,6 +17,7 @@ DUMMIES_FILE = "/etc/netplan/61-ciliumlab-dummies.yaml"
 NETWORKD_FILE = "/etc/systemd/networkd.conf.d/60-ciliumlab.conf"
 NETWORKD = "systemd-networkd.service"
 FRR = "frr.service"
+_OWN = [path.rpartition("/")[2] for path in (NETPLAN_FILE, DUMMIES_FILE)]
 
 # What networkd is told directly where netplan does not know dummy devices: a .netdev and a .network each.
 _DUMMIES_PREFIX = "/etc/systemd/network/61-ciliumlab-dummies-"
@@ -43,6 +44,16 @@ class Network:
     frr: Unit
     networkd_settings: dict[str, str]
     """What networkd reads from all of its configuration files: ``Section.key`` and the value that counts."""
+
+    def declared_by_others(self, interface: str) -> set[str]:
+        """The addresses that files of netplan's give to an interface which are not the lab's."""
+        found = set()
+        for path, file in self.files.items():
+            if "/netplan/" in path and path.rpartition("/")[2] not in _OWN:
+                network = (yaml.safe_load(file.text) or {}).get("network") or {}
+                entry = (network.get("ethernets") or {}).get(interface) or {}
+                found.update(map(str, entry.get("addresses") or ()))
+        return found
 
     def routes_of(self, interface: str) -> list[str]:
         return [line for line in self.routes if f" dev {interface} " in f"{line} "]

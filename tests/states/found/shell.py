@@ -46,12 +46,16 @@ def answers(output: str) -> Answers:
 
 @dataclass(frozen=True)
 class File:
-    """A file as it is: ``mode`` in octal digits, ``owner`` as user:group, ``modified`` in Unix seconds."""
+    """A file as it is.
+
+    ``mode`` is in octal digits, ``owner`` user:group, and ``changed`` when its text, mode or name last did,
+    in Unix seconds: one that mv(1) has put back is as old as ever by when it was written.
+    """
 
     path: str
     mode: str
     owner: str
-    modified: int
+    changed: int
     text: str
 
 
@@ -59,7 +63,7 @@ def files(*patterns: str) -> str:
     """A question after all files that match; ``read_files`` understands the answer."""
     return (
         f'for file in {" ".join(patterns)}; do [ ! -f "$file" ] ||'
-        ' { stat -c "%a %U:%G %Y %n" "$file"; base64 -w0 "$file"; echo; }; done'
+        ' { stat -c "%a %U:%G %Z %n" "$file"; base64 -w0 "$file"; echo; }; done'
     )
 
 
@@ -68,9 +72,9 @@ def read_files(answer: str) -> dict[str, File]:
     found = {}
     lines = iter(answer.splitlines())
     for line in lines:
-        mode, owner, modified, path = line.split(" ", 3)
+        mode, owner, changed, path = line.split(" ", 3)
         text = b64decode(next(lines)).decode(errors="replace")
-        found[path] = File(path, mode, owner, int(modified), text)
+        found[path] = File(path, mode, owner, int(changed), text)
     return found
 
 
