@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.states.found import capture, cilium, hubble, objects, pods, shell
+from tests.states.found import capture, cilium, hubble, network, objects, pods, shell
 
 # iputils: ping.c and ping_common.c; the older one, and musl's word, which the reference lab shows.
 PING = """PING 172.20.2.41 (172.20.2.41) 56(84) bytes of data.
@@ -315,3 +315,23 @@ def test_questions_that_wait_together() -> None:
     lines = found.splitlines()
     assert lines[1] == "f() { :; }"
     assert [number for number, line in enumerate(lines[2:]) if line == "wait"] == [2, 5, 7]
+
+
+def test_addresses_that_an_administrator_gives() -> None:
+    """The lab's own files, and one in /run that hides one of them, are not his."""
+    declared = "network: {ethernets: {eth1: {addresses: [%s]}}}"
+    files = {
+        path: shell.File(path, "600", "root:root", 0, text)
+        for path, text in {
+            "/etc/netplan/60-ciliumlab.yaml": declared % "192.168.10.100/24",
+            "/run/netplan/60-ciliumlab.yaml": declared % "192.168.10.99/24",
+            "/etc/netplan/70-mine.yaml": declared % "198.51.100.8/24",
+            "/etc/netplan/80-empty.yaml": "",
+            "/etc/netplan/90-other.yaml": "network: {ethernets: {eth0: {dhcp4: true}}}",
+            "/etc/systemd/network/61-ciliumlab-dummies-loop1.netdev": "[NetDev]\nName=loop1\n",
+        }.items()
+    }
+    unit = shell.Unit(there=True, active=True, at_boot="enabled", started=0)
+    found = network.Network(files, links={}, routes=[], networkd=unit, frr=unit, networkd_settings={})
+    assert found.declared_by_others("eth1") == {"198.51.100.8/24"}
+    assert found.declared_by_others("eth0") == set()
