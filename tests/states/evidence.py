@@ -46,7 +46,8 @@ def _versions(machine: Machine) -> dict[str, str]:
     versions = {
         "Kubernetes": kubelet.packages.get("kubelet", "").partition("-")[0] if kubelet else "",
         "Cilium": agent.version if agent else "",
-        "containerd": runtime.server.lstrip("v") if runtime else "",
+        # The package's, as it is declared; a distribution's has another name.
+        "containerd": next(iter(runtime.packages.values()), "").partition("-")[0] if runtime else "",
     }
     return {program: version for program, version in versions.items() if version}
 

@@ -49,7 +49,7 @@ def test_all_that_was_seen(seen: lab.Lab, monkeypatch: pytest.MonkeyPatch) -> No
         (router, "network", _made(network.Network, routes=routes)),
         (first, "_agent", agent),
         (first, "_kubelet", _made(kubernetes.Kubelet, packages={"kubelet": "1.33.2-1.1"})),
-        (first, "_containerd", _made(containerd.Containerd, server="v1.7.27")),
+        (first, "_containerd", _made(containerd.Containerd, packages={"containerd.io": "1.7.27-1"})),
         (first, "_release", release),
         (first, "_objects", found),
     ):
