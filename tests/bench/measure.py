@@ -24,12 +24,14 @@ class Failed(Exception):
 
 @dataclass(frozen=True)
 class Run:
-    """A command that ended well: its wall time, its memory at its peak, and what it printed to stdout.
+    """A command that ended well: wall time and processor time in seconds, memory at its peak, stdout.
 
-    The memory is that of the largest single process.
+    The memory is that of the largest single process, and at least this one's own at its start: Linux counts
+    that too, until the command itself is loaded. So nothing large is kept here.
     """
 
     seconds: float
+    processor: float
     mebibytes: float
     printed: str
 
@@ -88,7 +90,7 @@ def run(
     if process.returncode != 0:
         last = [*text.splitlines()[-_LAST_LINES:], *last]
         raise Failed("\n".join([f"exit status {process.returncode}: {' '.join(arguments)}", *last]))
-    return Run(seconds, usage.ru_maxrss / 1024, text)
+    return Run(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, text)
 
 
 def in_turn(runs: int, **measured: Callable[[], float]) -> dict[str, list[float]]:

@@ -40,6 +40,7 @@ def test_a_command_is_measured() -> None:
     done = run([sys.executable, "-c", script], stdin="said")
     assert done.printed == "said"
     assert 0.2 < done.seconds < 20
+    assert 0 < done.processor < done.seconds
     assert 48 < done.mebibytes < 200
 
 
@@ -50,7 +51,7 @@ def test_a_command_that_fails_says_why() -> None:
 
 def _deploy(*changed: str) -> Run:
     operations = [{"name": "Names", "success": changed}]
-    return Run(1, 1, json.dumps({"results": {"operations": operations}}))
+    return Run(1, 1, 1, json.dumps({"results": {"operations": operations}}))
 
 
 def test_a_run_that_changes_something_is_no_no_op() -> None:
@@ -66,11 +67,11 @@ router    : ok=19   changed=0    unreachable=0    failed=0    skipped=2    rescu
 
 
 def test_ansible_s_recap_has_all_hosts_unchanged() -> None:
-    ansible_changed_nothing(Run(1, 1, _RECAP.format(changed=0)), ["k8s-ctr", "router"])
+    ansible_changed_nothing(Run(1, 1, 1, _RECAP.format(changed=0)), ["k8s-ctr", "router"])
     with pytest.raises(Failed, match=r"k8s-ctr': \[1, 0, 0\]"):
-        ansible_changed_nothing(Run(1, 1, _RECAP.format(changed=1)), ["k8s-ctr", "router"])
+        ansible_changed_nothing(Run(1, 1, 1, _RECAP.format(changed=1)), ["k8s-ctr", "router"])
     with pytest.raises(Failed):
-        ansible_changed_nothing(Run(1, 1, _RECAP.format(changed=0)), ["k8s-ctr", "router", "k8s-w1"])
+        ansible_changed_nothing(Run(1, 1, 1, _RECAP.format(changed=0)), ["k8s-ctr", "router", "k8s-w1"])
 
 
 @pytest.mark.parametrize(("nodes", "segments"), [(1, 1), (50, 1), (51, 2), (5000, 100)])
