@@ -21,7 +21,8 @@ _TASKS = "/run/containerd/io.containerd.runtime.v2.task/k8s.io"
 # Fails unless the daemon answers and its CRI plugin works (docs/PLUGINS.md of containerd). In 1.x and 2.x
 # alike this is the plugin that serves kubelet; it is "ok" only where what it builds upon is.
 SERVING = (
-    "timeout 20 ctr plugins list |"
+    # ctr waits long for a daemon that is not there.
+    "systemctl is-active --quiet containerd.service && timeout 20 ctr plugins list |"
     ' awk \'$1 == "io.containerd.grpc.v1" && $2 == "cri" && $NF == "ok" { ok = 1 } END { exit !ok }\''
 )
 

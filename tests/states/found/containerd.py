@@ -11,6 +11,8 @@ from .shell import Answers, File, Unit, files, read_files, read_units, units
 CONTAINERD = "containerd.service"
 CONFIGURATION_FILE = "/etc/containerd/config.toml"
 CRICTL_FILE = "/etc/crictl.yaml"
+# ctr waits long for a daemon that is not there.
+_RUNS = f"systemctl is-active --quiet {CONTAINERD}"
 _SHOW = f"systemctl show {CONTAINERD} --value --property"
 PACKAGES = ("containerd.io", "containerd")
 
@@ -58,10 +60,10 @@ def questions() -> dict[str, str]:
             f"dpkg-query -W -f '${{db:Status-Abbrev}}|${{Package}}|${{Version}}\\n' {' '.join(PACKAGES)}"
         ),
         "unit": units([CONTAINERD]),
-        "versions": "ctr version | grep Version:",
+        "versions": f"{_RUNS} && ctr version | grep Version:",
         "command": f"tr '\\0' ' ' < /proc/$({_SHOW} MainPID)/cmdline; echo",
         "next command": f"{_SHOW} ExecStart",
-        "plugins": "ctr plugins list | tail -n +2",
+        "plugins": f"{_RUNS} && ctr plugins list | tail -n +2",
         "configuration": "containerd config dump",
         "files": files(CONFIGURATION_FILE, CRICTL_FILE),
     }
