@@ -44,8 +44,16 @@ def installed(
     half done is finished first, whichever packages it was. Another package manager that is at work is
     waited for, as many seconds as ``apt_lock_timeout`` of the host's data says.
     """
-    names = [package.partition("=")[0] for package in packages]
-    found = read(Packages, names=names)
+    yield from having(packages, read(Packages, names=_names(packages)), lacking)
+
+
+def having(
+    packages: Collection[str],
+    found: PackageState,
+    lacking: Callable[[str], Collection[str]] = lambda distribution: (),
+) -> Commands:
+    """What installs packages, see ``installed``, where their state is known."""
+    names = _names(packages)
     absent = lacking(found["distribution"])
     wanted = [package for package in packages if package.partition("=")[0] not in absent]
     to_install = [package for package in wanted if not satisfies(found["packages"], package)]
@@ -58,6 +66,10 @@ def installed(
             f"{len(wanted)} packages are installed"
             + (f"; {found['distribution']} does not have {', '.join(skipped)}" if skipped else "")
         )
+
+
+def _names(packages: Iterable[str]) -> list[str]:
+    return [package.partition("=")[0] for package in packages]
 
 
 @operation

@@ -47,7 +47,8 @@ def installed(package: str, version: str = "") -> Commands:
     """
     # Docker's packages are 1.7.27-1 for every distribution, and from 1.7.28 on 1.7.28-1~debian.13~trixie.
     pattern = f"{version}-1*" if version else "*"
-    found = read(Packages, names=list(_PACKAGES))["packages"]
+    state = read(Packages, names=list(_PACKAGES))
+    found = state["packages"]
     there = [name for name in _PACKAGES if name in found and found[name]["installed"]]
     if there and package not in there:
         if count := read(Containerd)["containers"]:
@@ -58,7 +59,7 @@ def installed(package: str, version: str = "") -> Commands:
         yield from apt.held._inner(packages=there, present=False)
     if package in there and fnmatchcase(found[package]["version"], pattern):
         pattern = found[package]["version"]
-    yield from apt.installed._inner(packages=[package if pattern == "*" else f"{package}={pattern}"])
+    yield from apt.having([package if pattern == "*" else f"{package}={pattern}"], state)
 
 
 @operation
