@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
@@ -224,9 +224,21 @@ class RunningLab:
             _fail("tests/states (which had to fail)", done)
         return set(re.findall(r"^FAILED \S+::(\S+)", done.stdout, re.MULTILINE))
 
-    def _states(self, only: str, *more: str) -> subprocess.CompletedProcess[str]:
+    def failing(self, *topics: str, only: str = "") -> set[tuple[str, str]]:
+        """The tests of these modules of tests/states that fail, ``base`` of test_base.py: name and host.
+
+        ``only`` is an expression of pytest's over their names.
+        """
+        done = self._states(only, where=[f"tests/states/test_{topic}.py" for topic in topics])
+        if done.returncode not in (0, 1):
+            _fail("tests/states", done)
+        return set(re.findall(r"^FAILED \S+::(\w+)\[([^]:]+)", done.stdout, re.MULTILINE))
+
+    def _states(
+        self, only: str, *more: str, where: Sequence[str] = ("tests/states",)
+    ) -> subprocess.CompletedProcess[str]:
         options = ["-q", "-rf", "--no-header", "-p", "no:cacheprovider", "-k", only, *more]
-        return self._run("pytest", "tests/states", *options, *self._settings())
+        return self._run("pytest", *where, *options, *self._settings())
 
     # Machines ----------------------------------------------------------------------------------------
 
