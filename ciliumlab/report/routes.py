@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from ciliumlab.plan.routes import AGENT_DEVICE, PodsOf, Route
 from ciliumlab.report.found import Found
 
-Match = Literal["same", "missing", "other"]
+Match = Literal["same", "missing", "other", "unknown"]
 
 # What of a line of ``ip route`` tells a route from others.
 _WORDS = ("via", "dev", "proto", "mtu")
@@ -18,7 +18,8 @@ _WORDS = ("via", "dev", "proto", "mtu")
 @dataclass(frozen=True)
 class Row:
     """One route: as expected, as found, "" where there is none. ``other`` is what nobody expects here, which
-    may be fine: the kernel and Cilium's agent have routes of their own.
+    may be fine: the kernel and Cilium's agent have routes of their own. ``unknown``: to a node's pods, whose
+    networks were not looked at.
     """
 
     expected: str
@@ -31,20 +32,20 @@ def compared(machine: str, expected: Sequence[Route], found: Found) -> list[Row]
     lines = found["routes"].get(machine, [])
     by_key = {_key(line): line for line in lines}
     rows = []
-    for text in _written(expected, found["pod_cidrs"]):
-        line = by_key.pop(_key(text), "")
-        rows.append(Row(text, line, "same" if line else "missing"))
+    for route in expected:
+        for text in _written(route, found["pod_cidrs"]):
+            line = by_key.pop(_key(text), "")
+            rows.append(Row(text, line, "same" if line else "missing"))
+        if not _written(route, found["pod_cidrs"]):
+            rows.append(Row(str(route), "", "unknown"))
     return [*rows, *(Row("", line, "other") for line in by_key.values())]
 
 
-def _written(expected: Iterable[Route], pod_cidrs: Mapping[str, Sequence[str]]) -> Iterator[str]:
-    """Routes in words, to the networks of a node's pods where these are known."""
-    for route in expected:
-        text = str(route)
-        networks = pod_cidrs.get(route.to.node, []) if isinstance(route.to, PodsOf) else []
-        yield from (text.replace(str(route.to), network, 1) for network in networks)
-        if not networks:
-            yield text
+def _written(route: Route, pod_cidrs: Mapping[str, Sequence[str]]) -> list[str]:
+    """The route in words; to each network of a node's pods, none where these are not known."""
+    if not isinstance(route.to, PodsOf):
+        return [str(route)]
+    return [str(route).replace(str(route.to), network, 1) for network in pod_cidrs.get(route.to.node, [])]
 
 
 def _key(line: str) -> tuple[str, ...]:
