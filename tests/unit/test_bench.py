@@ -41,7 +41,8 @@ def test_a_command_is_measured() -> None:
     assert done.printed == "said"
     assert 0.2 < done.seconds < 20
     assert 0 < done.processor < done.seconds
-    assert 48 < done.mebibytes < 200
+    # A fork shares what this process has, until the command takes its place: with the suite, over 200.
+    assert 48 < done.mebibytes < 1000
 
 
 def test_a_command_that_fails_says_why() -> None:
