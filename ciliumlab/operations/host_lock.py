@@ -80,8 +80,8 @@ done
 
 _RUN = uuid4().hex
 
-# What a connection that has ended looks like.
-_CUT_OFF = (OSError, SSHException, EOFError)
+# What a connection that ends looks like, paramiko's end of file and a time that ran out included.
+CUT_OFF = (OSError, SSHException, EOFError)
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ class Held:
 
     def release(self) -> None:
         # A host that is silent now learns of its end when its connection ends.
-        with suppress(*_CUT_OFF), gevent.Timeout(MOMENT, False):
+        with suppress(*CUT_OFF), gevent.Timeout(MOMENT, False):
             for stream in self.streams:
                 stream.close()
             if isinstance(self.process, Channel):
@@ -144,7 +144,7 @@ def take(host: Host, arguments: ConnectorArguments, patience: int) -> Held | Bus
         with gevent.Timeout(patience + _SILENCE, False):
             _, output = execute_command_with_sudo_retry(host, arguments, attempt)
             why = " ".join(output.output_lines) or "the connection has ended"
-    except _CUT_OFF as error:
+    except CUT_OFF as error:
         why = str(error) or "the connection has ended"
     match answer:
         case ["taken"]:

@@ -9,7 +9,6 @@ from typing import Any, NotRequired, TypedDict
 
 import gevent  # type: ignore[import-untyped]
 import yaml
-from paramiko import SSHException
 from pyinfra import logger
 from pyinfra.api.arguments import ConnectorArguments
 from pyinfra.api.command import PyinfraCommand
@@ -23,6 +22,7 @@ from ciliumlab.facts.netplan import FOLDERS, Network, NetworkState
 from ciliumlab.operations import netplan_guard
 from ciliumlab.operations.api import Commands, Refused, operation, read, show_difference
 from ciliumlab.operations.files import permissions
+from ciliumlab.operations.host_lock import CUT_OFF
 from ciliumlab.operations.netplan_guard import Change
 from ciliumlab.operations.netplan_state import (
     Document,
@@ -183,13 +183,13 @@ class Guarded(PyinfraCommand):
         try:
             if not run("start", self.patience):
                 return False
-        except _CUT_OFF as error:
+        except CUT_OFF as error:
             logger.debug("%sstarting the change was cut off: %r", host.print_prefix, error)
         while (left := deadline - time.monotonic()) > 0:
             try:
                 # A quiet connection is given up soon enough for several attempts.
                 return run("wait", min(left, self.patience / 2)) and run("confirm", left)
-            except _CUT_OFF as error:
+            except CUT_OFF as error:
                 logger.debug("%sthe change was cut off: %r", host.print_prefix, error)
                 _reconnect(host)
         host.log_styled(
@@ -207,9 +207,5 @@ def _reconnect(host: Host) -> None:
     host.connected = False
     try:
         host.connect(show_errors=False)
-    except _CUT_OFF as error:
+    except CUT_OFF as error:
         logger.debug("%scannot connect: %r", host.print_prefix, error)
-
-
-# What a connection that breaks looks like, paramiko's end of file included.
-_CUT_OFF = (TimeoutError, OSError, SSHException, EOFError)
