@@ -211,17 +211,18 @@ class Agent:
         """Say that the node is ready, the first time that it is."""
         if fault("cilium-agent-crashes") is not None:
             raise SystemExit(crash())
+        if not self.problem:
+            return
         if fault("cilium-agent-never-ready") is not None:
             if self.problem != NEVER_READY:
                 self.problem = NEVER_READY
                 log("error", NEVER_READY)
                 ready(False)
             return
-        if self.problem:
-            write("/etc/cni/net.d/05-cilium.conflist", json.dumps(CNI, indent=2) + "\n", 0o644)
-            self.problem = ""
-            ready(True)
-            log("info", "Daemon initialization completed")
+        write("/etc/cni/net.d/05-cilium.conflist", json.dumps(CNI, indent=2) + "\n", 0o644)
+        self.problem = ""
+        ready(True)
+        log("info", "Daemon initialization completed")
 
 
 NEVER_READY = "Cilium health daemon unreachable: this fault was injected (cilium-agent-never-ready)"
