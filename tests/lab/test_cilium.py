@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -72,30 +73,43 @@ def test_report(lab: RunningLab, tmp_path: Path) -> None:
 # Cut ----------------------------------------------------------------------------------------------
 
 _SECRETS = f"{KUBECTL} -n kube-system get secrets --selector owner=helm,name=cilium"
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A moment of a switch: a shell condition that holds then, and the agents' fault that makes it last."""
+
+    sign: str
+    fault: str
+
+
+# Helm waits until no more agents are missing than the DaemonSet allows, so that a revision stays pending
+# only where they all are; and with them all, none is replaced before the others.
+_PENDING = Cut(f"{_SECRETS},status=pending-upgrade -o name | grep -q .", "cilium-agent-unhealthy")
+_DAEMON_SET = f"{KUBECTL} -n kube-system get daemonset cilium -o jsonpath="
 _CUTS = {
-    "Helm has begun": "pgrep -x helm",
-    "a revision is pending": f"{_SECRETS},status=pending-upgrade -o name | grep -q .",
-    "a first agent is new": (
-        f"[ $({KUBECTL} -n kube-system get daemonset cilium"
-        " -o jsonpath='{.status.updatedNumberScheduled}') != 3 ]"
+    "Helm has begun": Cut("pgrep -a -x helm | grep -q ' upgrade '", "cilium-agent-unhealthy"),
+    "a revision is pending": _PENDING,
+    "a first agent is new": Cut(
+        f"[ $({_DAEMON_SET}'{{.status.updatedNumberScheduled}}') != 3 ]", "cilium-agent-never-ready"
     ),
 }
 
 
-@pytest.mark.parametrize("sign", _CUTS)
-def test_a_controller_that_is_killed(lab: RunningLab, mirror: Mirror, sign: str) -> None:
+@pytest.mark.parametrize("when", _CUTS)
+def test_a_controller_that_is_killed(lab: RunningLab, mirror: Mirror, when: str) -> None:
     """Wherever it was cut, one more run ends in the mode that is declared."""
     datapath = _other(lab)
-    with _agents_that_wait(lab, mirror):
-        lab.cut(_FIRST, _CUTS[sign], _TASK, datapath=datapath)
-    _switch(lab, f"come to {datapath} after a cut when {sign}", datapath=datapath)
-    steps.nothing_changes(lab, f"switch when it runs, after a cut when {sign}", _TASK)
+    with _agents_that_wait(lab, mirror, _CUTS[when].fault):
+        lab.cut(_FIRST, _CUTS[when].sign, _TASK, datapath=datapath)
+    _switch(lab, f"come to {datapath} after a cut when {when}", datapath=datapath)
+    steps.nothing_changes(lab, f"switch when it runs, after a cut when {when}", _TASK)
 
 
 def test_a_machine_that_is_killed(lab: RunningLab, mirror: Mirror) -> None:
     datapath = _other(lab)
-    with _agents_that_wait(lab, mirror):
-        lab.cut(_FIRST, _CUTS["a revision is pending"], _TASK, datapath=datapath)
+    with _agents_that_wait(lab, mirror, _PENDING.fault):
+        lab.cut(_FIRST, _PENDING.sign, _TASK, datapath=datapath)
         lab.kill(_FIRST)
         lab.up()
     settled(lab)
@@ -236,12 +250,17 @@ def _switch(lab: RunningLab, title: str, **data: object) -> None:
 
 
 @contextmanager
-def _agents_that_wait(lab: RunningLab, mirror: Mirror) -> Iterator[None]:
-    """New agents of the doubles become ready only after this, so that there is time to cut a switch."""
+def _agents_that_wait(lab: RunningLab, mirror: Mirror, fault: str) -> Iterator[None]:
+    """Agents of the doubles are not ready before this ends, so that there is time to cut a switch: all of
+    them, or only those that are new.
+    """
     nodes = [name for name in lab.machines if name != "router"] if mirror.doubles else []
     for name in nodes:
-        lab.shell(name, f"mkdir -p {FAULTS} && touch {FAULTS}/cilium-agent-never-ready")
+        lab.shell(name, f"mkdir -p {FAULTS} && touch {FAULTS}/{fault}")
     try:
+        if nodes and fault == "cilium-agent-unhealthy":
+            ready = f"[ $({_DAEMON_SET}'{{.status.numberReady}}') = 0 ]"
+            lab.shell(_FIRST, f"until {ready}; do [ $((n += 1)) -lt 300 ] || exit 1; sleep 0.1; done")
         yield
     finally:
         for name in nodes:

@@ -211,21 +211,26 @@ class Agent:
         """Say that the node is ready, the first time that it is."""
         if fault("cilium-agent-crashes") is not None:
             raise SystemExit(crash())
-        if not self.problem:
-            return
-        if fault("cilium-agent-never-ready") is not None:
-            if self.problem != NEVER_READY:
-                self.problem = NEVER_READY
-                log("error", NEVER_READY)
+        if injected := self._unready():
+            if self.problem != injected:
+                self.problem = injected
+                log("error", injected)
                 ready(False)
-            return
-        write("/etc/cni/net.d/05-cilium.conflist", json.dumps(CNI, indent=2) + "\n", 0o644)
-        self.problem = ""
-        ready(True)
-        log("info", "Daemon initialization completed")
+        elif self.problem:
+            write("/etc/cni/net.d/05-cilium.conflist", json.dumps(CNI, indent=2) + "\n", 0o644)
+            self.problem = ""
+            ready(True)
+            log("info", "Daemon initialization completed")
+
+    def _unready(self) -> str:
+        """Why the agent is not ready by a fault: one has any agent, the other those that never were."""
+        unhealthy, never = "cilium-agent-unhealthy", "cilium-agent-never-ready"
+        if fault(unhealthy) is not None:
+            return _INJECTED.format(unhealthy)
+        return _INJECTED.format(never) if self.problem and fault(never) is not None else ""
 
 
-NEVER_READY = "Cilium health daemon unreachable: this fault was injected (cilium-agent-never-ready)"
+_INJECTED = "Cilium health daemon unreachable: this fault was injected ({})"
 
 
 def crash() -> int:

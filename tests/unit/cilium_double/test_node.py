@@ -373,7 +373,7 @@ def test_faults(lab: Lab, name: str, status: int | None) -> None:
     assert lab.ask("n2", "/v1/healthz")["cilium"]["state"] == "Failure"
     fault.unlink()
     wait(lambda: lab.ready("n2", "cilium-n2"), "being ready once the fault is gone")
-    # One that was ready is not new: where it turned unready too, a rollout would replace all agents at once.
+    # One that was ready is not new, so that a rollout does not replace all agents at once.
     fault.touch()
     share = lab.shares()["n1"]
     for _ in range(2):  # the first route may come back before the agent has looked at its faults
@@ -381,3 +381,13 @@ def test_faults(lab: Lab, name: str, status: int | None) -> None:
         wait(lambda: lab.ip("n2", "route", "show", share), "the agent going round")
     fault.unlink()
     assert lab.ready("n2", "cilium-n2")
+
+
+def test_an_agent_that_was_ready_may_become_unhealthy(lab: Lab) -> None:
+    lab.roll_out(VXLAN)
+    fault = lab.short / "n2/etc/kubernetes-double/faults/cilium-agent-unhealthy"
+    fault.touch()
+    wait(lambda: not lab.ready("n2", "cilium-n2"), "being unready")
+    assert lab.ready("n1", "cilium-n1")
+    fault.unlink()
+    wait(lambda: lab.ready("n2", "cilium-n2"), "being ready once the fault is gone")
