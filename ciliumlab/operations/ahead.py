@@ -2,14 +2,15 @@
 
 pyinfra reads each fact when an operation asks for it, and a remote command costs more than most facts do:
 where nothing is to be changed, a run spends its time on little else. So an operation is rehearsed when it is
-declared, up to its first question, and the first operation of a stage that is carried out on a host has them
-all answered at once. A command that may change a host makes the answers of all hosts void; a host that was
-changed is asked one by one for the rest of the stage, as it will probably be changed again.
+declared, up to its first question (or several, where it says so), and the first operation of a stage that is
+carried out on a host has them all answered at once. A command that may change a host makes the answers of all
+hosts void; a host that was changed is asked one by one for the rest of the stage, as it will probably be
+changed again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,31 +24,32 @@ from pyinfra.api.state import State
 from ciliumlab.facts.together import Asked, Together
 
 
-class _FirstQuestion(BaseException):
+class _FirstQuestions(BaseException):
     """What a rehearsed operation asks; no operation catches it."""
 
-    def __init__(self, asked: Asked | None) -> None:
+    def __init__(self, asked: Sequence[Asked]) -> None:
         super().__init__()
         self.asked = asked
 
 
 @dataclass(frozen=True)
 class _Declared:
-    """An operation of this library: the stage (pyinfra's deploy) that it stands in, its first question."""
+    """An operation of this library: the stage (pyinfra's deploy) that it stands in, its first questions."""
 
     stage: str | None
-    asked: Asked | None
+    asked: Sequence[Asked]
 
 
 @dataclass
 class _Answers:
     """Of one host, by the operation's hash; ``changed`` holds the stages in which the host was changed.
 
-    ``known`` is what was asked at ``time``, a value of ``_time``.
+    ``known`` is what was asked at ``time``, a value of ``_time``, in the order of each one's questions; None
+    for what could not be read, or has been given out.
     """
 
     declared: dict[str, _Declared] = field(default_factory=dict)
-    known: dict[str, Any] = field(default_factory=dict)
+    known: dict[str, list[Any]] = field(default_factory=dict)
     time: int = 0
     changed: set[str | None] = field(default_factory=set)
 
@@ -61,66 +63,74 @@ _time = 0
 _rehearsing: ContextVar[bool] = ContextVar("rehearsing", default=False)
 
 
-def rehearsed(state: State, begun: Generator[Any, None, None]) -> Asked | None:
-    """What an operation asks first; ``begun`` is its generator, which is not carried on."""
+def rehearsed(state: State, begun: Generator[Any, None, None]) -> Sequence[Asked]:
+    """What an operation asks first, if anything; ``begun`` is its generator, which is not carried on."""
     said, state.print_noop_info = state.print_noop_info, False
     token = _rehearsing.set(True)
     try:
         next(begun, None)
-    except _FirstQuestion as question:
-        return question.asked
+    except _FirstQuestions as questions:
+        return questions.asked
     except Exception:
         # It will say so itself when it is carried out.
-        return None
+        return ()
     finally:
         _rehearsing.reset(token)
         state.print_noop_info = said
         begun.close()
-    return None
+    return ()
 
 
-def declare(host: Host, asked: Asked | None) -> None:
+def declare(host: Host, asked: Sequence[Asked]) -> None:
     """Note what the operation that was declared last on a host asks first."""
     declared = _Declared(host.current_deploy_name, asked)
     _hosts.setdefault(host, _Answers()).declared[host.op_hash_order[-1]] = declared
 
 
-def ask(fact: type[FactBase[Any]], arguments: dict[str, Any], here: bool) -> None:
-    """To be called before a fact is read: ends a rehearsal with it, if one goes on.
+def ask(*asked: Asked, here: bool = True) -> None:
+    """To be called before facts are read: ends a rehearsal with them, if one goes on.
 
     ``here`` is false for another host's fact. A fact with a confidential answer, with arguments of pyinfra's
     own or with its own idea of when it can be read, is read alone.
     """
-    if not _rehearsing.get():
-        return
-    alone = (
-        not here
-        or getattr(fact, "confidential", False)
-        or any(key.startswith("_") for key in arguments)
-        or fact.requires_command is not FactBase.requires_command
+    if _rehearsing.get():
+        raise _FirstQuestions([one for one in asked if here and _goes_with_others(one)])
+
+
+def _goes_with_others(asked: Asked) -> bool:
+    return not (
+        getattr(asked.fact, "confidential", False)
+        or any(key.startswith("_") for key in asked.arguments)
+        or asked.fact.requires_command is not FactBase.requires_command
     )
-    raise _FirstQuestion(None if alone else Asked(fact, arguments))
 
 
-def answer(host: Host, fact: type[FactBase[Any]], arguments: dict[str, Any]) -> Any:
-    """The fact's value where it could be read ahead, with those of the operations to come; otherwise None."""
+def answer(host: Host, asked: Asked) -> Any:
+    """A fact's value where it could be read ahead, with those of the operations to come; otherwise None."""
     answers = _hosts.get(host)
     if answers is None or not host.state.is_executing:
         return None
     operation = host.current_op_hash or ""
     declared = answers.declared.get(operation)
-    if declared is None or declared.asked != Asked(fact, arguments):
+    if declared is None or asked not in declared.asked:
         return None
     if answers.time != _time:
         answers.known.clear()
     if operation not in answers.known and declared.stage not in answers.changed:
-        together = list(_stage(host, operation, answers))
-        if len(together) > 1:
+        together = {one: answers.declared[one].asked for one in _stage(host, operation, answers)}
+        questions = [question for own in together.values() for question in own]
+        if len(questions) > 1:
             answers.time = _time
-            asked = [answers.declared[one].asked for one in together]
-            found = host.get_fact(Together, asked=asked) or [None] * len(asked)
-            answers.known.update(zip(together, found, strict=True))
-    return answers.known.pop(operation, None)
+            found = host.get_fact(Together, asked=questions) or [None] * len(questions)
+            values = iter(found)
+            answers.known.update({one: [next(values) for _ in own] for one, own in together.items()})
+    known = answers.known.get(operation)
+    if known is None:
+        return None
+    # An operation that asks again wants to know what there is by then.
+    place = declared.asked.index(asked)
+    value, known[place] = known[place], None
+    return value
 
 
 def forget(host: Host) -> None:

@@ -23,6 +23,7 @@ from pyinfra.operations.util.files import generate_color_diff
 
 from ciliumlab.errors import LabError
 from ciliumlab.facts.files import Texts
+from ciliumlab.facts.together import Asked
 from ciliumlab.operations import ahead, lock
 from ciliumlab.operations.host_lock import cut_off
 from ciliumlab.operations.located import locate
@@ -106,6 +107,13 @@ def read(fact: type[FactBase[T | None]], **arguments: Any) -> T:
     return _read(ctx_host.get(), fact, arguments)  # type: ignore[no-untyped-call]
 
 
+def reads_first(*asked: Asked) -> None:
+    """To be called before an operation reads anything: it will read all of these, whatever the first says,
+    so that they can be read together.
+    """
+    ahead.ask(*asked)
+
+
 def read_on(name: str, fact: type[FactBase[T | None]], **arguments: Any) -> T:
     """The fact's value on another host of the inventory, which need not be in this run.
 
@@ -119,11 +127,12 @@ def read_on(name: str, fact: type[FactBase[T | None]], **arguments: Any) -> T:
 
 def _read(host: Host, fact: type[FactBase[T | None]], arguments: dict[str, Any]) -> T:
     here = host is ctx_host.get()  # type: ignore[no-untyped-call]
-    ahead.ask(fact, arguments, here)
+    asked = Asked(fact, arguments)
+    ahead.ask(asked, here=here)
     try:
         # pyinfra's own _timeout does not cover a connection on which no command can be started.
         with gevent.Timeout(SILENCE, _Silent), _unprinted(host, getattr(fact, "confidential", False)):
-            value = ahead.answer(host, fact, arguments) if here else None
+            value = ahead.answer(host, asked) if here else None
             if value is None:
                 value = host.get_fact(fact, **arguments)
     except (EOFError, _Silent) as error:

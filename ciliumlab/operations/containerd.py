@@ -9,8 +9,9 @@ from pyinfra.context import host
 
 from ciliumlab.facts.apt import Packages
 from ciliumlab.facts.containerd import CONFIGURATION, SERVING, Containerd, ContainerdState
+from ciliumlab.facts.together import Asked
 from ciliumlab.operations import apt, systemd
-from ciliumlab.operations.api import Commands, Refused, operation, read
+from ciliumlab.operations.api import Commands, Refused, operation, read, reads_first
 from ciliumlab.operations.files import File
 from ciliumlab.operations.steps import Shell
 from ciliumlab.versions import parsed
@@ -74,6 +75,7 @@ def running(configurations: Mapping[int, str], sandbox_image: str, version: str 
     What counts is what the daemon runs with: this file, other files and defaults together, as of its
     last start. It is restarted only when a file has changed since, or when it does not serve kubelet.
     """
+    reads_first(Asked(Containerd, {}), systemd.question([UNIT], [CONFIGURATION]))
     found = read(Containerd)
     text = configurations[_format(found["version"] or version)]
     lagging = bool(found["version"]) and (found["outdated"] or not found["serving"])

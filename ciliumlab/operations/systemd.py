@@ -9,7 +9,8 @@ from pyinfra.api.command import PyinfraCommand
 from pyinfra.context import host
 
 from ciliumlab.facts.shell import quoted
-from ciliumlab.facts.systemd import RESTART_NOTES, Settings, Unit, Units, by_file, settings
+from ciliumlab.facts.systemd import RESTART_NOTES, Settings, Unit, Units, UnitState, by_file, settings
+from ciliumlab.facts.together import Asked
 from ciliumlab.operations.api import Commands, Refused, operation, read
 from ciliumlab.operations.files import File, differences
 from ciliumlab.operations.steps import Shell
@@ -42,11 +43,17 @@ def running(units: Collection[str], files: Mapping[str, File] | None = None, amo
         host.noop(f"{', '.join(units)}: running, and started at boot")
 
 
+def question(units: Collection[str], files: Collection[str]) -> Asked:
+    """What ``starts`` reads."""
+    return Asked(Units, {"units": list(units), "files": list(files)})
+
+
 def starts(
     units: Collection[str], declared: Mapping[str, File], outdated: Collection[str] = ()
 ) -> list[PyinfraCommand]:
     """What makes units run as ``running`` says; ``outdated`` are those that must be restarted anyhow."""
-    found = read(Units, units=list(units), files=list(declared))
+    asked = question(units, declared)
+    found: UnitState = read(asked.fact, **asked.arguments)
     notes = [f"{RESTART_NOTES}/{unit}" for unit in units]
     note = f"mkdir -p {RESTART_NOTES} && touch {quoted(notes)}"
     changes = list(differences(declared, found["files"], first=note))

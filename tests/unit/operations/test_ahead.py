@@ -89,6 +89,33 @@ def test_who_asks_as_another_user_is_answered_apart(folder: Folder) -> None:
     assert said.count("as declared") == 3
 
 
+SEVERAL = """
+from ciliumlab.facts.files import Files, Texts
+from ciliumlab.facts.together import Asked
+from ciliumlab.operations.api import operation, read, reads_first
+
+PATHS = {"paths": ["FOLDER/a"]}
+
+@operation
+def several():
+    reads_first(Asked(Files, PATHS), Asked(Texts, PATHS))
+    print("owner", read(Files, **PATHS)["FOLDER/a"]["owner"])
+    print("text", read(Texts, **PATHS)["FOLDER/a"]["text"])
+    print("text again", read(Texts, **PATHS)["FOLDER/a"]["text"])
+    yield from ()
+"""
+
+
+@pytest.mark.parametrize("others", ["", 'have("a")\n', 'have("b")\n'])
+def test_an_operation_that_says_so_has_several_questions_answered(folder: Folder, others: str) -> None:
+    """One that it asks once more is asked anew, and once something was changed each is."""
+    folder.has("a")
+    several = SEVERAL.replace("FOLDER", str(folder.path))
+    commands, said = folder.deploy(f"{several}{others}several()\n")
+    assert f"owner {folder.owner}:{folder.group}\ntext a\ntext again a\n" in said
+    assert len(commands) == {"": 2, 'have("a")\n': 2, 'have("b")\n': 5}[others]
+
+
 ODD = """
 from ciliumlab.facts.shell import State, sections
 from ciliumlab.operations.api import operation, read
