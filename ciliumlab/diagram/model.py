@@ -99,11 +99,10 @@ def _facts(topology: Topology, settings: Settings) -> Iterator[str]:
 
 def _area(segment: Segment, topology: Topology, routes: dict[str, tuple[str, ...]], ends: set[str]) -> Area:
     boxes: list[Box] = []
-    for node in topology.nodes:
-        if node.interfaces[0].segment == segment:
-            boxes.append(_machine(node, routes))
-            if _pod_id(node.name) in ends:
-                boxes.append(Box(_pod_id(node.name), "pod", "pod", (f"of {node.name}",)))
+    for node in topology.nodes_on(segment):
+        boxes.append(_machine(node, routes))
+        if _pod_id(node.name) in ends:
+            boxes.append(Box(_pod_id(node.name), "pod", "pod", (f"of {node.name}",)))
     (port,) = (one for one in topology.router.interfaces if one.segment == segment)
     return Area(
         id=f"segment-{segment.name}",

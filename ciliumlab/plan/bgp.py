@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from ciliumlab.objects import labels
-from ciliumlab.plan.objects import made, node_selector, nodes_on, segment_name
+from ciliumlab.plan.objects import made, node_selector, segment_name
 from ciliumlab.settings import Settings
 from ciliumlab.topology import Segment, Topology
 from ciliumlab.versions import parsed
@@ -36,7 +36,7 @@ def bgp(topology: Topology, settings: Settings) -> list[dict[str, Any]]:
     objects = [
         _cluster(api, topology, segment, settings)
         for segment in topology.segments
-        if nodes_on(topology, segment)
+        if topology.nodes_on(segment)
     ]
     objects.append(_peer(api))
     objects.append(_advertisement(api, "pods", {"advertisementType": "PodCIDR"}))
@@ -64,7 +64,7 @@ def _cluster(api: str, topology: Topology, segment: Segment, settings: Settings)
         "peerConfigRef": {"name": _PEER},
     }
     instance = {"name": "lab", "localASN": settings.bgp_asns["nodes"], "peers": [peer]}
-    spec = {"nodeSelector": node_selector(nodes_on(topology, segment)), "bgpInstances": [instance]}
+    spec = {"nodeSelector": node_selector(topology.nodes_on(segment)), "bgpInstances": [instance]}
     return made(api, "CiliumBGPClusterConfig", segment_name(segment), "bgp", spec)
 
 

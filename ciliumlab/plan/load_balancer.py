@@ -8,7 +8,6 @@ from typing import Any
 from ciliumlab.plan.objects import (
     made,
     node_selector,
-    nodes_on,
     pool_segments,
     segment_labels,
     segment_name,
@@ -29,7 +28,7 @@ def load_balancer(topology: Topology, settings: Settings) -> list[dict[str, Any]
             _policy(topology, segment)
             for segment in pool_segments(topology)
             # No node could answer there, and an empty list of them is no selector.
-            if nodes_on(topology, segment)
+            if topology.nodes_on(segment)
         ]
     return objects
 
@@ -50,7 +49,7 @@ def _pool(topology: Topology, pool: Pool, settings: Settings) -> dict[str, Any]:
 
 def _policy(topology: Topology, segment: Segment) -> dict[str, Any]:
     """An address is answered for by a node of its own segment: no other one hears who asks for it."""
-    nodes = nodes_on(topology, segment)
+    nodes = topology.nodes_on(segment)
     interfaces = dict.fromkeys(node.interfaces[0].name for node in nodes)
     return made(
         "cilium.io/v2alpha1",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -104,3 +105,15 @@ class Topology:
     def machines(self) -> tuple[Machine, ...]:
         """Nodes in the file's order, then the router."""
         return (*self.nodes, self.router)
+
+    def nodes_on(self, segment: Segment) -> Sequence[Node]:
+        """The nodes that stand on the segment, in the file's order."""
+        return self._nodes_by_segment.get(segment.name, ())
+
+    @cached_property
+    def _nodes_by_segment(self) -> Mapping[str, Sequence[Node]]:
+        # By names, and once: to compare 5,000 nodes with each of 100 segments took half a second.
+        found: dict[str, list[Node]] = {}
+        for node in self.nodes:
+            found.setdefault(node.interfaces[0].segment.name, []).append(node)
+        return found

@@ -10,7 +10,7 @@ from ciliumlab.plan.cilium import computed
 from ciliumlab.plan.cilium.chart import Values
 from ciliumlab.plan.cilium.pools import LIST, MASK_SIZE
 from ciliumlab.plan.cilium.wrong import replaces_kube_proxy, runs, tunnelled
-from ciliumlab.plan.objects import nodes_on, pool_segments
+from ciliumlab.plan.objects import pool_segments
 from ciliumlab.settings import Settings
 from ciliumlab.topology import Topology
 from ciliumlab.versions import parsed
@@ -99,7 +99,7 @@ def _addresses(topology: Topology, settings: Settings, values: Values) -> Iterat
         what = "without a pool in lab.yaml, their services have no address outside of the cluster"
         yield Problem("workloads", what)
     if announced:
-        alone = [s.name for s in pool_segments(topology) if not nodes_on(topology, s)]
+        alone = [s.name for s in pool_segments(topology) if not topology.nodes_on(s)]
         if alone:
             what = f"no node stands on {listed(alone)} to answer for the pools there; add one, or move them"
             yield Problem(announced, what)

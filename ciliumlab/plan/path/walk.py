@@ -13,7 +13,6 @@ from netaddr import IPAddress, IPNetwork
 
 from ciliumlab.plan.cilium.chart import Values
 from ciliumlab.plan.cilium.wrong import protocol, tunnelled
-from ciliumlab.plan.objects import nodes_on
 from ciliumlab.plan.path.endpoints import Address, is_node, literal, owner, pod_of, pool_of
 from ciliumlab.plan.path.types import Header, Hop, Outer
 from ciliumlab.plan.routes import AGENT_DEVICE, EVERYWHERE, PodsOf, Route, mtu, pod_mtu, tables
@@ -153,7 +152,7 @@ class Walk:
         pool = pool_of(ip, self._topology)
         if pool is None or not self._settings.l2_announcements:
             return None
-        return next((node.name for node in nodes_on(self._topology, pool.segment)), None)
+        return next((node.name for node in self._topology.nodes_on(pool.segment)), None)
 
     def _nobody(self) -> str:
         why = f"{self.inner.target} is no machine's, and no node answers for it"
