@@ -28,7 +28,8 @@ SERVING = (
 
 _DUMP = f"/usr/bin/containerd --config {CONFIGURATION} config dump"
 
-_SHOW = "systemctl show containerd.service --value -p"
+_SERVICE = "systemctl show containerd.service --timestamp=unix -p MainPID,ExecStart,ExecMainStartTimestamp"
+_PRINTED = "printf '%s\\n' \"$service\""
 
 
 class Cri(TypedDict):
@@ -70,9 +71,8 @@ class Containerd(State[ContainerdState]):
         return sections(
             version="/usr/bin/containerd --version",
             dump=f"{_DUMP} || {_DUMP} 2>&1 >/dev/null | tail -n 1 | sed 's/^/# /'",
-            arguments=f"tr '\\0' '\\n' < /proc/$({_SHOW} MainPID)/cmdline",
-            next=f"{_SHOW} ExecStart",
-            started=f"{_SHOW} ExecMainStartTimestamp --timestamp=unix",
+            service=f"service=$({_SERVICE}); {_PRINTED}",
+            arguments=f"tr '\\0' '\\n' < /proc/$({_PRINTED} | sed -n s/^MainPID=//p)/cmdline",
             changed=f"stat -c %Z {CONFIGURATION} {' '.join(_IMPORTS)}",
             serving=f"{SERVING} && echo yes",
             containers=f"ls {_TASKS}",
@@ -84,15 +84,18 @@ class Containerd(State[ContainerdState]):
         version = re.match(r"containerd \S+ v?(\d[\d.]*\d)", "".join(found["version"]))
         dump = found["dump"]
         trouble = dump[0].removeprefix("# ") if dump and dump[0].startswith("# ") else ""
+        service = dict(line.partition("=")[::2] for line in found["service"])
         # "@1700000000"; empty for what never ran.
-        started = int("".join(found["started"]).lstrip("@") or 0)
+        started = int(service.get("ExecMainStartTimestamp", "").lstrip("@") or 0)
         return ContainerdState(
             version=version[1] if version else "",
             cri=_cri(tomllib.loads("\n".join(dump))) if dump and not trouble else None,
             trouble=trouble,
             serving="yes" in found["serving"],
             outdated=any(int(changed) > started for changed in found["changed"]),
-            reads=_other(_configuration(found["arguments"]), _configuration(_argv("".join(found["next"])))),
+            reads=_other(
+                _configuration(found["arguments"]), _configuration(_argv(service.get("ExecStart", "")))
+            ),
             containers=len(found["containers"]),
         )
 

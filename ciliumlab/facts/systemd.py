@@ -50,23 +50,33 @@ class Units(State[UnitState]):
     @override
     def command(self, units: list[str], files: list[str] | None = None) -> str:
         # One block of properties a name, in the order asked, whether the name exists or is an alias.
+        properties = "LoadState,ActiveState,UnitFileState,ExecMainStartTimestamp"
         return sections(
-            units=f"systemctl show --property=LoadState,ActiveState,UnitFileState -- {quoted(units)}",
+            units=f"systemctl show --timestamp=unix --property={properties} -- {quoted(units)}",
             names=f"printf '%s\\n' {quoted(units)}",
-            restarts=f"ls {RESTART_NOTES}; {_outdated(units, files)}" if files else f"ls {RESTART_NOTES}",
+            restarts=f"ls {RESTART_NOTES}",
+            # When a file was last written does not tell: one that is changed and put back by mv(1) is as
+            # old as ever.
+            changed=f"stat -c %Z -- {quoted(files)}" if files else "true",
             files=listing(files) if files else "true",
         )
 
     @override
     def parse(self, found: Sections) -> UnitState:
         blocks = "\n".join(found["units"]).split("\n\n")
-        units = {}
+        changed = max(map(int, found["changed"]), default=0)
+        units, outdated = {}, []
         for name, block in zip(found["names"], blocks, strict=True):
             values = dict(line.split("=", 1) for line in block.splitlines())
             units[name] = Unit(
                 load=values["LoadState"], active=values["ActiveState"], file=values["UnitFileState"]
             )
-        return UnitState(units=units, files=parse_listing(found["files"]), restarts=found["restarts"])
+            # "@1700000000"; empty for what never ran, and not there for what starts no process.
+            started = values.get("ExecMainStartTimestamp", "").lstrip("@")
+            if started and changed > int(started):
+                outdated.append(name)
+        restarts = [*found["restarts"], *outdated]
+        return UnitState(units=units, files=parse_listing(found["files"]), restarts=restarts)
 
 
 class Settings(State[dict[str, dict[str, str]]]):
@@ -113,14 +123,3 @@ def settings(lines: Iterable[str]) -> dict[str, str]:
             key, _, value = line.partition("=")
             found[f"{section}.{key.strip()}"] = value.strip()
     return found
-
-
-def _outdated(units: list[str], files: list[str]) -> str:
-    """A command that names units which were started before one of the files changed. When it was last
-    written does not tell: a file that is changed and put back by mv(1) is as old as ever.
-    """
-    return (
-        f"changed=$(stat -c %Z -- {quoted(files)} | sort -n | tail -n 1); for unit in {quoted(units)}; do"
-        ' started=$(systemctl show --property=ExecMainStartTimestamp --timestamp=unix --value -- "$unit");'
-        ' [ -z "$started" ] || [ "${changed:-0}" -le "${started#@}" ] || echo "$unit"; done'
-    )

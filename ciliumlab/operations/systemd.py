@@ -11,7 +11,7 @@ from pyinfra.context import host
 from ciliumlab.facts.shell import quoted
 from ciliumlab.facts.systemd import RESTART_NOTES, Settings, Unit, Units, UnitState, by_file, settings
 from ciliumlab.facts.together import Asked
-from ciliumlab.operations.api import Commands, Refused, operation, read
+from ciliumlab.operations.api import Commands, Refused, operation, read, reads_first
 from ciliumlab.operations.files import File, differences
 from ciliumlab.operations.steps import Shell
 
@@ -33,6 +33,8 @@ def running(units: Collection[str], files: Mapping[str, File] | None = None, amo
     A change in ``files`` restarts the units, also one that was made before this run. That a restart is due
     is noted on the host before a file changes, so that the next run makes up for one that was cut in between.
     """
+    others = [Asked(Settings, {"kind": among})] if among else []
+    reads_first(question(units, files or {}), *others)
     changes = starts(units, files or {})
     yield from changes
     if among:

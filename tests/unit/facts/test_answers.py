@@ -25,7 +25,7 @@ def test_json_that_is_nested_too_deeply() -> None:
 
 
 def test_toml_that_is_nested_too_deeply() -> None:
-    answer = [f"==ciliumlab== {name}" for name in ("version", "arguments", "started", "changed", "serving")]
+    answer = [f"==ciliumlab== {name}" for name in ("version", "service", "arguments", "changed", "serving")]
     answer += ["==ciliumlab== containers", "==ciliumlab== dump", f"a = {'[' * 5000}"]
     assert trouble(Containerd, *answer).startswith("RecursionError(")
 

@@ -14,7 +14,7 @@ def _units(*names, state):
     load, active, *file = state.split()
     block = [f"LoadState={load}", f"ActiveState={active}", f"UnitFileState={''.join(file)}"]
     blocks = [line for _ in names for line in (*block, "")][:-1]
-    return ["units", *blocks, "names", *names, "restarts", "files"]
+    return ["units", *blocks, "names", *names, "restarts", "changed", "files"]
 
 
 def _offered(*names):
@@ -24,7 +24,7 @@ def _offered(*names):
 # What hosts answer, by a piece of the command that asks; the first piece that is in it counts.
 _ANSWERS = {
     "containerd --version": [
-        *("version", "dump", "arguments", "next", "started", "", "changed", "serving", "containers"),
+        *("version", "dump", "service", "arguments", "changed", "serving", "containers"),
     ],
     "/var/lib/ciliumlab/kubeadm-started": ["files", "started", "endpoint", "health"],
     "helm version": [
@@ -69,7 +69,7 @@ _SECTIONS = {
     *("files", "values", "names", "restarts", "localtime", "timezone", "hosts", "networkd", "links"),
     *("routes", "answer", "version", "dump", "arguments", "started", "changed", "serving", "containers"),
     *("started", "endpoint", "health", "ca", "nodes", "proxy", "merged", "current", "mode", "contexts"),
-    *("settings", "boot", "next", "recorded", "answered", "objects", "pools", "services", "devices"),
+    *("settings", "boot", "service", "recorded", "answered", "objects", "pools", "services", "devices"),
     *("config", "summary", "configuration", "release", "helm", "busy", "history", "workloads"),
     *("flags", "snapshots", "offered", "images", "architecture", "source", "key", "notes", "programs"),
     *(

@@ -20,8 +20,8 @@ def machine(tmp_path: Path) -> Machine:
     machine = Machine(tmp_path, "/etc", "/run/ciliumlab")
     machine.program(
         "systemctl",
-        'case "$*" in *ExecMainStartTimestamp*) cat "$ROOT/started" ;;'
-        " *) printf 'LoadState=loaded\\nActiveState=active\\nUnitFileState=enabled\\n' ;; esac",
+        "printf 'LoadState=loaded\\nActiveState=active\\nUnitFileState=enabled\\n';"
+        ' printf "ExecMainStartTimestamp=%s\\n" "$(cat "$ROOT/started")"',
     )
     machine.at(_FILE).parent.mkdir()
     machine.at(_FILE).write_text("a\n")
