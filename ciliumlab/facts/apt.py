@@ -41,6 +41,8 @@ class Packages(State[PackageState]):
     + names: the packages to report on
     """
 
+    early = True
+
     @override
     def command(self, names: list[str]) -> str:
         return sections(

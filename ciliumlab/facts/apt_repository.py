@@ -29,6 +29,8 @@ class Repository(State[RepositoryState]):
     + file: their name, without folder and suffix
     """
 
+    early = True
+
     @override
     def command(self, file: str) -> str:
         return sections(

@@ -66,6 +66,8 @@ class ContainerdState(TypedDict):
 class Containerd(State[ContainerdState]):
     """containerd as it is installed, configured and running."""
 
+    early = True
+
     @override
     def command(self) -> str:
         return sections(

@@ -25,6 +25,8 @@ class Files(State[dict[str, FileState]]):
     + paths: absolute paths; one that does not exist is not in the answer
     """
 
+    early = True
+
     @override
     def command(self, paths: list[str]) -> str:
         return sections(files=listing(paths))
@@ -39,6 +41,8 @@ class Texts(State[dict[str, FileText]]):
 
     + paths: absolute paths; one that does not exist is not in the answer
     """
+
+    early = True
 
     @override
     def command(self, paths: list[str]) -> str:

@@ -12,6 +12,8 @@ HOSTS_FILE = "/etc/hosts"
 class HostsFile(State[FileText]):
     """/etc/hosts; empty where there is none."""
 
+    early = True
+
     @override
     def command(self) -> str:
         return sections(hosts=contents(HOSTS_FILE))

@@ -37,6 +37,8 @@ class Modules(State[ModuleState]):
     + file: absolute path of the modules-load.d file
     """
 
+    early = True
+
     @override
     def command(self, file: str) -> str:
         return sections(
@@ -80,6 +82,8 @@ class Sysctls(State[SysctlState]):
     + keys: names as sysctl(8) writes them, "net.ipv4.ip_forward"
     + file: absolute path of the sysctl.d file
     """
+
+    early = True
 
     @override
     def command(self, keys: list[str], file: str) -> str:

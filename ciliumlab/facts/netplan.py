@@ -47,6 +47,8 @@ class NetworkState(TypedDict):
 class Network(State[NetworkState]):
     """netplan's files, and the addresses and routes that are in force."""
 
+    early = True
+
     @override
     def command(self) -> str:
         return sections(

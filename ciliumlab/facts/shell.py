@@ -33,10 +33,12 @@ class State(FactBase[T | None], Generic[T]):
 
     Output that cannot be understood, or makes a value of another type than ``T``, fails the host with one
     line, as an unreadable fact; it never ends the run with a traceback. What is ``confidential`` is printed
-    at no verbosity.
+    at no verbosity. What is ``early`` is the machine's own and soon answered, so that it can be read before
+    the stage that asks for it has begun; a server somewhere may keep all others waiting.
     """
 
     confidential: ClassVar[bool] = False
+    early: ClassVar[bool] = False
 
     def parse(self, found: Sections) -> T:
         raise NotImplementedError

@@ -38,6 +38,8 @@ class SwapState(TypedDict):
 class Swap(State[SwapState]):
     """Everything that makes a host swap, now or after the next boot."""
 
+    early = True
+
     @override
     def command(self) -> str:
         return sections(

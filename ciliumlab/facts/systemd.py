@@ -47,6 +47,8 @@ class Units(State[UnitState]):
     + files: absolute paths to list beside them
     """
 
+    early = True
+
     @override
     def command(self, units: list[str], files: list[str] | None = None) -> str:
         # One block of properties a name, in the order asked, whether the name exists or is an alias.
@@ -85,6 +87,8 @@ class Settings(State[dict[str, dict[str, str]]]):
 
     + kind: as systemd-analyze(1) names it, "systemd/networkd.conf"
     """
+
+    early = True
 
     @override
     def command(self, kind: str) -> str:

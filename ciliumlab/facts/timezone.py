@@ -22,6 +22,8 @@ class TimezoneState(TypedDict):
 class Timezone(State[TimezoneState]):
     """The time zone as the C library and as Debian's own programs see it."""
 
+    early = True
+
     @override
     def command(self) -> str:
         return sections(localtime="readlink /etc/localtime", timezone="cat /etc/timezone")

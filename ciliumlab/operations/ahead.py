@@ -1,11 +1,11 @@
-"""Facts read ahead: one remote command for what all operations of a stage ask first.
+"""Facts read ahead: one remote command for what all operations of a stage ask first, or of several stages.
 
 pyinfra reads each fact when an operation asks for it, and a remote command costs more than most facts do:
 where nothing is to be changed, a run spends its time on little else. So an operation is rehearsed when it is
 declared, up to its first question (or several, where it says so), and the first operation of a stage that is
-carried out on a host has them all answered at once. A command that may change a host makes the answers of all
-hosts void; a host that was changed is asked one by one for the rest of the stage, as it will probably be
-changed again.
+carried out on a host has them all answered at once, with those of later stages that are ``early`` facts. A
+command that may change a host makes the answers of all hosts void. A host that was changed is asked one by
+one for the rest of the stage, and stage by stage from then on, as it will probably be changed again.
 """
 
 from __future__ import annotations
@@ -38,6 +38,10 @@ class _Declared:
 
     stage: str | None
     asked: Sequence[Asked]
+
+    @property
+    def early(self) -> bool:
+        return all(getattr(one.fact, "early", False) for one in self.asked)
 
 
 @dataclass
@@ -117,7 +121,7 @@ def answer(host: Host, asked: Asked) -> Any:
     if answers.time != _time:
         answers.known.clear()
     if operation not in answers.known and declared.stage not in answers.changed:
-        together = {one: answers.declared[one].asked for one in _stage(host, operation, answers)}
+        together = {one: answers.declared[one].asked for one in _coming(host, operation, answers)}
         questions = [question for own in together.values() for question in own]
         if len(questions) > 1:
             answers.time = _time
@@ -144,8 +148,8 @@ def forget(host: Host) -> None:
         own.changed.add(declared.stage)
 
 
-def _stage(host: Host, operation: str, answers: _Answers) -> Iterator[str]:
-    """This operation and those after it in the stage that ask something, as the same user.
+def _coming(host: Host, operation: str, answers: _Answers) -> Iterator[str]:
+    """This operation and those after it that ask something which is not known yet, as the same user.
 
     Any operation of somebody else's ends it: it may change the host, and nobody would know.
     """
@@ -153,9 +157,11 @@ def _stage(host: Host, operation: str, answers: _Answers) -> Iterator[str]:
     user = _connector_arguments(host, operation)
     for one in host.op_hash_order[host.op_hash_order.index(operation) :]:
         declared = answers.declared.get(one)
-        if declared is None or declared.stage != stage:
+        if declared is None or (declared.stage != stage and answers.changed):
             return
-        if declared.asked and _connector_arguments(host, one) == user:
+        asks = bool(declared.asked) and one not in answers.known
+        in_time = declared.stage == stage or declared.early
+        if asks and in_time and _connector_arguments(host, one) == user:
             yield one
 
 

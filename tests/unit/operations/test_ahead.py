@@ -89,6 +89,62 @@ def test_who_asks_as_another_user_is_answered_apart(folder: Folder) -> None:
     assert said.count("as declared") == 3
 
 
+STAGES = """
+from pyinfra.api import deploy
+from ciliumlab.facts.shell import State, sections
+from ciliumlab.operations.api import operation, read
+
+class Late(State[str]):
+    def command(self):
+        return sections(late="echo late")
+    def parse(self, found):
+        return found["late"][0]
+
+@operation
+def ask():
+    print(read(Late))
+    yield from ()
+
+@deploy("first")
+def first(*names):
+    for name in names:
+        have(name)
+
+@deploy("second")
+def second(*names):
+    for name in names:
+        have(name)
+    ask()
+    ask()
+"""
+
+
+def test_what_is_early_is_read_with_a_former_stage(folder: Folder) -> None:
+    """And what is not, with its own stage."""
+    folder.has("a", "b", "c", "d")
+    commands, said = folder.deploy(f'{STAGES}first("a", "b")\nsecond("c", "d")\n')
+    assert len(commands) == 2
+    assert said.count("as declared") == 4
+    assert said.startswith("late\nlate\n")
+
+
+def test_a_host_that_was_changed_is_asked_stage_by_stage(folder: Folder) -> None:
+    folder.has("b", "c", "d")
+    commands, said = folder.deploy(f'{STAGES}first("a", "b")\nsecond("c", "d")\n')
+    # All files, a's change, b; then one command for what the second stage asks.
+    assert len(commands) == 4
+    assert said.count("as declared") == 3
+
+
+def test_an_early_answer_is_void_once_something_was_changed(folder: Folder) -> None:
+    """The first stage removes what the second has been asked for."""
+    folder.has("a", "b")
+    absent = f'files.present(name="none", files={{}}, absent=["{folder.path}/b"])'
+    text = STAGES.replace("        have(name)\n", f"        have(name)\n    {absent}\n", 1)
+    folder.deploy(f'{text}first("a")\nsecond("b")\n')
+    assert (folder.path / "b").read_text() == "b"
+
+
 SEVERAL = """
 from ciliumlab.facts.files import Files, Texts
 from ciliumlab.facts.together import Asked
