@@ -12,7 +12,7 @@ LOCK ?= requirements.lock
 
 PIP := $(BIN)/pip --quiet --disable-pip-version-check
 .DEFAULT_GOAL := help
-.PHONY: help programs test-programs lab test check unit whole-runs long-runs lock docs bench clean
+.PHONY: help programs test-programs compiled lab test check unit whole-runs long-runs lock docs bench clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -29,7 +29,11 @@ test-programs:
 	$(PIP) install $(if $(LOCK),--no-build-isolation) --editable '.[test]'
 	touch $@
 
-lab: .venv/.installed ## make the machines, provision them, say what stands where
+# pyinfra never writes bytecode: what only it imports would be compiled anew by each run.
+compiled: .venv/.installed
+	@$(BIN)/python -m compileall -q ciliumlab
+
+lab: compiled ## make the machines, provision them, say what stands where
 	$(BIN)/ciliumlab up
 	$(BIN)/pyinfra -y --data cluster=auto inventory/lab.py deploy.py
 	$(BIN)/ciliumlab status
@@ -41,13 +45,13 @@ check: .venv/.installed ## style and types
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
-unit: test-programs .venv/.installed ## what needs no machine
+unit: test-programs compiled ## what needs no machine
 	$(BIN)/pytest -rs -n auto --dist loadfile tests/unit
 
-whole-runs: test-programs .venv/.installed ## boot, deploy, verify, reboot, kill, on machines of the tests' own
+whole-runs: test-programs compiled ## boot, deploy, verify, reboot, kill, on machines of the tests' own
 	$(BIN)/pytest -rs tests/lab
 
-long-runs: test-programs .venv/.installed ## the whole runs that are left out there: faults, three control planes
+long-runs: test-programs compiled ## the whole runs that are left out there: faults, three control planes
 	CILIUMLAB_TEST_LONG=1 $(BIN)/pytest -rs -m long tests/lab
 
 lock: ## make requirements.lock anew; UPGRADE=--upgrade takes newer versions
@@ -63,7 +67,7 @@ docs: .venv/.installed ## write docs/stages.md out of the tasks
 	$(PIP) install $(if $(LOCK),--no-build-isolation) --editable '.[bench]'
 	touch $@
 
-bench: programs .venv/.bench ## how fast all that is, against Ansible and others; BENCH='--kind guest' for its options
+bench: programs compiled .venv/.bench ## how fast all that is, against Ansible and others; BENCH='--kind guest' for its options
 	$(BIN)/python -m tests.bench $(BENCH)
 
 clean: ## delete the environment (not the lab: ciliumlab destroy does that)
