@@ -12,6 +12,7 @@ import pytest
 
 from . import steps
 from .running import MACHINE_TASKS, NO_SOURCES, Deploy, RunningLab, running
+from .speaker import RECONNECT, announce
 
 pytestmark = pytest.mark.lab
 
@@ -19,8 +20,8 @@ _TASK = "tasks/pod_routes.py"
 _FIRST, _ROUTER = "k8s-ctr", "router"
 _PODS = {_FIRST: "172.20.0", "k8s-w1": "172.20.1", "k8s-w0": "172.20.2"}
 _SHARED = "192.168.10.211"
-# Of the node's session, and of the router's.
-_HOLD, _RECONNECT = 9, 5
+# Seconds without a word after which the session has ended.
+_HOLD = 9
 # FRR's unit lets nobody start it more than three times in three minutes.
 _RESTART = "systemctl reset-failed frr; systemctl restart frr"
 _FILE = "/etc/netplan/62-ciliumlab-pods.yaml"
@@ -28,30 +29,8 @@ _FILE = "/etc/netplan/62-ciliumlab-pods.yaml"
 # What becomes of the router's routes while somebody looks on.
 _WATCH, _WATCHED = "watched-routes.service", "/run/watched-routes"
 
-# A node as Cilium's agent would be: its pods' network is there, and it announces that, a LoadBalancer address
-# and one thing that nobody asked for, with the timers and the graceful restart of the plan's peer. When it
-# comes back it says, as GoBGP in the agent does, that packets were passed on all the while (the forwarding
-# state bit of RFC 4724). What is kept of one that does not say so is dropped as soon as the session is there,
-# and is back with its first update. Measured on FRR 10.3: without the bit the router had no route for 1.05 to
-# 1.08 s, and pods no answer, at 12 of 12 restarts; with it nothing happened to the route, at 11 of 11.
-_SPEAKER = """\
-frr defaults traditional
-ip route {pods}.0/24 blackhole
-ip route {shared}/32 blackhole
-ip route 10.99.0.0/16 blackhole
-router bgp 65001
- bgp router-id {address}
- no bgp ebgp-requires-policy
- bgp graceful-restart
- bgp graceful-restart preserve-fw-state
- bgp graceful-restart restart-time 120
- neighbor {router} remote-as 65000
- neighbor {router} timers 3 9
- neighbor {router} timers connect {reconnect}
- address-family ipv4 unicast
-  redistribute static
- exit-address-family
-"""
+# A node's pods and a LoadBalancer address are the agent's to announce; this nobody asked for.
+_FOREIGN = "10.99.0.0/16"
 
 
 @pytest.fixture(scope="module")
@@ -135,24 +114,7 @@ def test_no_cluster_to_ask(lab: RunningLab) -> None:
 def test_nodes_speak_bgp(lab: RunningLab) -> None:
     with lab.step("install FRR on the nodes", essential=True):
         for name, pods in _PODS.items():
-            node = lab.machines[name].interfaces[0]
-            router = next(
-                one for one in lab.machines[_ROUTER].interfaces if one.segment.name == node.segment.name
-            )
-            speaker = _SPEAKER.format(
-                pods=pods,
-                shared=_SHARED,
-                address=node.address,
-                router=router.address,
-                reconnect=_RECONNECT,
-            )
-            lab.shell(
-                name,
-                "export DEBIAN_FRONTEND=noninteractive; apt-get -q update && apt-get -q -y install frr\n"
-                "sed -i s/bgpd=no/bgpd=yes/ /etc/frr/daemons\n"
-                f"cat > /etc/frr/frr.conf <<'END'\n{speaker}END\n"
-                "systemctl restart frr",
-            )
+            announce(lab, name, [f"{pods}.0/24", f"{_SHARED}/32", _FOREIGN])
 
 
 def test_from_static_to_bgp(lab: RunningLab) -> None:
@@ -206,7 +168,7 @@ def test_a_node_that_goes_loses_its_routes(lab: RunningLab) -> None:
 def test_a_node_that_comes_back_has_its_routes(lab: RunningLab) -> None:
     with lab.step("boot a node", essential=True):
         lab.up()
-    seconds = _within(2 * _RECONNECT, lambda: _pods_by_bgp(lab) == _all_pods())
+    seconds = _within(2 * RECONNECT, lambda: _pods_by_bgp(lab) == _all_pods())
     lab.figure("learn of a node that came back", seconds)
     _put_pods(lab)
     assert _reaches(lab, "k8s-w1", "k8s-w0")

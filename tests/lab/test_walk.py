@@ -15,8 +15,10 @@ import pytest
 
 from tests.documents import ROOT, Block, blocks, seen
 
+from . import steps
 from .mirror import Mirror
 from .running import RunningLab, running
+from .speaker import announce
 
 pytestmark = [pytest.mark.lab, pytest.mark.long]
 
@@ -95,9 +97,19 @@ def reader(lab: RunningLab) -> Iterator[Reader]:
 
 @pytest.mark.parametrize("block", _STEPS, ids=lambda block: f"{block.heading or 'begin'}-{block.line}")
 def test_walk(lab: RunningLab, mirror: Mirror, reader: Reader, block: Block) -> None:
-    if mirror.doubles and "pod_routes=bgp" in block.text:
-        pytest.skip("agents of the doubles speak no BGP (tests/lab/test_bgp.py has FRR in their place)")
+    if mirror.doubles and "$deploy --data pod_routes=bgp" in block.text:
+        _nodes_speak_bgp(lab)
     with lab.step(f"walk {block}", essential=block is _STEPS[0]):
         printed = reader.walk(block)
     missing = seen(_AFTER[block].text, printed) if block in _AFTER else []
     assert missing == [], printed
+
+
+def _nodes_speak_bgp(lab: RunningLab) -> None:
+    """Announce what the agents would, which do not: each node's pods and all LoadBalancer addresses."""
+    pods = 'jsonpath={range .items[*]}{.metadata.name} {.spec.ipam.podCIDRs[0]}{"\\n"}{end}'
+    found = steps.kubectl(lab, f"get ciliumnodes -o '{pods}'")
+    services = "jsonpath={.items[*].status.loadBalancer.ingress[0].ip}"
+    addresses = {f"{one}/32" for one in steps.kubectl(lab, f"get services -A -o '{services}'").split()}
+    for name, network in map(str.split, found.splitlines()):
+        announce(lab, name, [network, *sorted(addresses)])
