@@ -21,7 +21,7 @@ from .drifts.drift import CONTAINERD, HELD, NETPLAN, NETWORKD, RUNTIME, Drift
 from .drifts.harmless import LEFT_ALONE
 from .running import NO_SOURCES, RunningLab, running
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.long]
 
 _STAGES = ("base", "network", "router", "containerd")
 
