@@ -6,6 +6,8 @@ declared, up to its first question (or several, where it says so), and the first
 carried out on a host has them all answered at once, with those of later stages that are ``early`` facts. A
 command that may change a host makes the answers of all hosts void. A host that was changed is asked one by
 one for the rest of the stage, and stage by stage from then on, as it will probably be changed again.
+
+What only inspects does so before this run has its hosts to itself, and reads nothing ahead for what changes.
 """
 
 from __future__ import annotations
@@ -34,10 +36,14 @@ class _FirstQuestions(BaseException):
 
 @dataclass(frozen=True)
 class _Declared:
-    """An operation of this library: the stage (pyinfra's deploy) that it stands in, its first questions."""
+    """An operation of this library: the stage (pyinfra's deploy) that it stands in, its first questions.
+
+    ``changes`` is false for one that only inspects.
+    """
 
     stage: str | None
     asked: Sequence[Asked]
+    changes: bool
 
     @property
     def early(self) -> bool:
@@ -85,9 +91,9 @@ def rehearsed(state: State, begun: Generator[Any, None, None]) -> Sequence[Asked
     return ()
 
 
-def declare(host: Host, asked: Sequence[Asked]) -> None:
+def declare(host: Host, asked: Sequence[Asked], changes: bool) -> None:
     """Note what the operation that was declared last on a host asks first."""
-    declared = _Declared(host.current_deploy_name, asked)
+    declared = _Declared(host.current_deploy_name, asked, changes)
     _hosts.setdefault(host, _Answers()).declared[host.op_hash_order[-1]] = declared
 
 
@@ -139,13 +145,18 @@ def answer(host: Host, asked: Asked) -> Any:
 
 def forget(host: Host) -> None:
     """To be called before and after a command that may change this host: no answer of any host holds on."""
-    global _time
     own = _hosts.get(host)
     if own is None or not host.state.is_executing:
         return
-    _time += 1
+    void()
     if declared := own.declared.get(host.current_op_hash or ""):
         own.changed.add(declared.stage)
+
+
+def void() -> None:
+    """No answer of any host holds on, as when somebody else may have been at work."""
+    global _time
+    _time += 1
 
 
 def _coming(host: Host, operation: str, answers: _Answers) -> Iterator[str]:
@@ -153,15 +164,16 @@ def _coming(host: Host, operation: str, answers: _Answers) -> Iterator[str]:
 
     Any operation of somebody else's ends it: it may change the host, and nobody would know.
     """
-    stage = answers.declared[operation].stage
+    own = answers.declared[operation]
     user = _connector_arguments(host, operation)
     for one in host.op_hash_order[host.op_hash_order.index(operation) :]:
         declared = answers.declared.get(one)
-        if declared is None or (declared.stage != stage and answers.changed):
+        if declared is None or (declared.stage != own.stage and answers.changed):
             return
         asks = bool(declared.asked) and one not in answers.known
-        in_time = declared.stage == stage or declared.early
-        if asks and in_time and _connector_arguments(host, one) == user:
+        in_time = declared.stage == own.stage or declared.early
+        allowed = own.changes or not declared.changes
+        if asks and in_time and allowed and _connector_arguments(host, one) == user:
             yield one
 
 

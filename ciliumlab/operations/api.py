@@ -76,7 +76,7 @@ def operation(function: Callable[P, Commands], changes: bool = True) -> PyinfraO
         given = {key: value for key, value in kwargs.items() if key in own}
         asked = ahead.rehearsed(state, function(*args, **given))
         meta = declare(*args, **kwargs)
-        ahead.declare(ctx_host.get(), asked)  # type: ignore[no-untyped-call]
+        ahead.declare(ctx_host.get(), asked, changes)  # type: ignore[no-untyped-call]
         return meta
 
     return cast(PyinfraOperation[P], declaring)

@@ -16,6 +16,7 @@ from pyinfra.connectors.util import extract_control_arguments
 from pyinfra.context import ctx_host, state
 
 from ciliumlab.errors import LabError, Problem
+from ciliumlab.operations import ahead
 from ciliumlab.operations.host_lock import MOMENT, Busy, Held, cut_off, release, take
 
 # Seconds to wait for another run where a host's data have no ``lock_timeout``.
@@ -49,6 +50,7 @@ def hold(*others: Host) -> None:
             lacking = [wanted[name] for name in sorted(wanted) if not _settled(wanted[name])]
             release(_outcomes.pop(host.name, None) for host in lacking)
             _outcomes.update(_take_all(lacking, here))
+            ahead.void()
     for host in (here, *others):
         why = _outcomes[host.name]
         if isinstance(why, LabError):

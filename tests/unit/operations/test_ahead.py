@@ -145,6 +145,26 @@ def test_an_early_answer_is_void_once_something_was_changed(folder: Folder) -> N
     assert (folder.path / "b").read_text() == "b"
 
 
+INSPECTION = f"""
+{STAGES}
+from ciliumlab.operations.api import inspection
+
+@inspection
+def look():
+    print(read(Late))
+    yield from ()
+"""
+
+
+def test_an_inspection_reads_nothing_ahead_for_what_changes(folder: Folder) -> None:
+    """It has not waited for another run's end, as that will have."""
+    folder.has("a", "b")
+    commands, said = folder.deploy(f'{INSPECTION}look()\nlook()\nhave("a")\nhave("b")\n')
+    assert len(commands) == 2
+    assert said.startswith("late\nlate\n")
+    assert said.count("as declared") == 2
+
+
 SEVERAL = """
 from ciliumlab.facts.files import Files, Texts
 from ciliumlab.facts.together import Asked

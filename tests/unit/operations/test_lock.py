@@ -18,7 +18,7 @@ from pyinfra.connectors.ssh import SSHConnector
 from pyinfra.context import ctx_host, ctx_state
 
 from ciliumlab.errors import LabError
-from ciliumlab.operations import host_lock, lock
+from ciliumlab.operations import ahead, host_lock, lock
 from ciliumlab.operations.steps import On
 
 
@@ -166,6 +166,19 @@ def test_it_is_had_from_the_first_operation_to_the_last(hosts: list[Host], runs:
     before = [host.file.read_text() for host in hosts]
     runs[0].hold()
     assert [host.file.read_text() for host in hosts] == before
+
+
+def test_what_was_read_before_it_is_had_does_not_count(
+    hosts: list[Host], runs: list[Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another run may have been waited for."""
+    runs.append(Run("ann", *hosts))
+    times: list[str] = []
+    monkeypatch.setattr(ahead, "void", lambda: times.append("void"))
+    runs[0].hold()
+    assert times == ["void"]
+    runs[0].hold()
+    assert times == ["void"]
 
 
 def test_runs_on_different_hosts_do_not_mind_each_other(hosts: list[Host], runs: list[Run]) -> None:
