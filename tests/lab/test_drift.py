@@ -19,6 +19,7 @@ from .deploy import Deploy
 from .drifts import DRIFTS
 from .drifts.drift import CONTAINERD, HELD, NETPLAN, NETWORKD, RUNTIME, Drift
 from .drifts.harmless import LEFT_ALONE
+from .listing import after
 from .running import NO_SOURCES, RunningLab, running
 
 pytestmark = [pytest.mark.lab, pytest.mark.long]
@@ -33,21 +34,6 @@ _HOSTS["any"] = (*_HOSTS["node"], *_HOSTS["router"])
 
 # What one of these does shows in what the other one looks at.
 _ONE_HAND = {NETWORKD: NETPLAN, HELD: CONTAINERD, RUNTIME: CONTAINERD}
-
-# All that a stage declares or a package brings, as lines, and what is in force.
-_LISTING = r"""
-find /etc /opt /usr/local /var/www -printf 'mode %p %M %u:%g %l\n'
-find /etc /opt /usr/local /var/www -type f -exec sha256sum {} + | sed 's/^/sum /'
-dpkg-query -W -f 'package ${db:Status-Abbrev} ${Package} ${Version}\n'
-ip -o -4 address | sed 's/^[0-9]*: /address /; s/valid_lft.*//'
-ip -o link | sed 's/^[0-9]*: /link /'
-ip -4 route | sed 's/^/route /'
-systemctl list-units --plain --no-legend --type=service,socket,target --state=active | sed 's/^/unit /'
-systemctl list-unit-files --no-legend --type=service,socket,swap,target,timer | sed 's/^/unit file /'
-sysctl -a --pattern '^net[.]ipv4[.](ip_forward|conf)' | sed 's/^/sysctl /'
-find /run/netplan 2>/dev/null | sed 's/^/trial /'
-date +'zone %Z'
-"""
 
 
 @dataclass
@@ -191,27 +177,21 @@ def _gone_through(lab: RunningLab, one: Round) -> None:
         return
     tasks = [f"tasks/{stage}.py" for stage in _STAGES]
     with lab.step(f"go through drifts, round {_ROUNDS.index(one) + 1} of {len(_ROUNDS)}", essential=True):
-        one.before = lab.everywhere(lambda name: set(lab.shell(name, _LISTING).splitlines()))
+        one.before = lab.everywhere(lambda name: after(lab, name))
         one.drifted = lab.everywhere(
-            lambda name: _after(lab, name, [d.done for d in one.drifts[name].values()])
+            lambda name: after(lab, name, *(d.done for d in one.drifts[name].values()))
         )
         with ThreadPoolExecutor() as pool:
             noticed = pool.submit(lab.failing, *_STAGES, only=_OF_ONE_HOST)
             one.dry = lab.pyinfra("--dry", "inventory/lab.py", *tasks)
             one.noticed = noticed.result()
         run = lab.pyinfra("-y", "inventory/lab.py", *tasks)
-        one.mended = lab.everywhere(lambda name: _after(lab, name, []))
+        one.mended = lab.everywhere(lambda name: after(lab, name))
         one.undone = lab.everywhere(
-            lambda name: _after(lab, name, [d.undone for d in one.drifts[name].values()])
+            lambda name: after(lab, name, *(d.undone for d in one.drifts[name].values()))
         )
         one.left = lab.failing(*_STAGES, only=_OF_ONE_HOST)
         one.run = run
-
-
-def _after(lab: RunningLab, name: str, scripts: list[str]) -> set[str]:
-    """What a host is like after these."""
-    parts = [f"( set -e\n{script}\n) >/dev/null || exit 1" for script in scripts]
-    return set(lab.shell(name, "\n".join([*parts, _LISTING])).splitlines())
 
 
 def _sums(listing: set[str], path: str) -> list[str]:
