@@ -15,13 +15,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import IO, Any, NoReturn, TypeVar
 
 import pytest
 import yaml
 
 from ciliumlab.machines import cgroups
 from ciliumlab.machines.container import Containers
+from ciliumlab.machines.identity import ssh_command
 from ciliumlab.state import State
 from ciliumlab.topology import Machine, Node, load
 
@@ -194,19 +195,26 @@ class RunningLab:
         """A run that ends before it has asked any host, and so has no results."""
         return self._run("pyinfra", "-y", *self._settings(**data), "inventory/lab.py", what)
 
-    def cut(self, name: str, sign: str, what: str, **data: object) -> None:
-        """Kill a deploy's controller as soon as a shell condition holds on a machine."""
-        command = ["pyinfra", "-y", *self._settings(**data), "inventory/lab.py", what]
-        process = subprocess.Popen(
+    def begin(
+        self, *what: str, data: Mapping[str, object] | None = None, said: IO[bytes] | None = None
+    ) -> subprocess.Popen[bytes]:
+        """A run of these deploy files that goes on beside the test; ``said`` gets what it says."""
+        command = ["pyinfra", "-y", *self._settings(**(data or {})), "inventory/lab.py", *what]
+        output = said or subprocess.DEVNULL
+        return subprocess.Popen(
             [sys.executable, "-m", *command],
             cwd=ROOT,
             env=self._environment,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
         )
+
+    def cut(self, name: str, sign: str, what: str, **data: object) -> None:
+        """Kill a deploy's controller as soon as a shell condition holds on a machine."""
+        process = self.begin(what, data=data)
         try:
-            self.shell(name, f"until {sign}; do [ $((n += 1)) -lt 1000 ] || exit 1; sleep 0.1; done")
+            self.until(name, sign)
         finally:
             process.kill()
             process.wait()
@@ -249,10 +257,15 @@ class RunningLab:
             _fail(f"{name}: {script}", done)
         return done.stdout
 
+    def until(self, name: str, sign: str) -> None:
+        """Wait until a shell condition holds on a machine."""
+        self.shell(name, f"until {sign}; do [ $((n += 1)) -lt 1000 ] || exit 1; sleep 0.1; done")
+
     def _shell(self, name: str, script: str, timeout: float = _QUICK) -> subprocess.CompletedProcess[str]:
-        arguments = ["ssh", name, "sudo", "sh", "-s"]
+        # As `ciliumlab ssh` does, without another Python for each of many looks.
+        arguments = [*ssh_command(self.state, self.machines[name]), "sudo", "sh", "-s"]
         try:
-            return self._run("ciliumlab", *arguments, stdin=script, timeout=timeout)
+            return subprocess.run(arguments, input=script, capture_output=True, text=True, timeout=timeout)
         except subprocess.TimeoutExpired:  # as when it went away without a word
             return subprocess.CompletedProcess(arguments, 255, "", f"no answer in {timeout:.0f} s")
 
