@@ -91,7 +91,7 @@ def _install(name: str, archive: Archive, architecture: str) -> Shell:
         steps.append(f'tar -xf "$work.download" --no-same-owner -C "$work" -- {quoted(members)}')
     for member, program in members.items():
         # A program that runs cannot be written to, but another may take its name.
-        new, path = quoted([f"{_FOLDER}/.{program}.ciliumlab"]), quoted([f"{_FOLDER}/{program}"])
+        new, path = quoted([_beside(program)]), quoted([f"{_FOLDER}/{program}"])
         steps.append(f'install -m 755 -o root -g root -T "$work"/{shlex.quote(member)} {new}')
         steps.append(f"sync {new} && mv -fT {new} {path}")
     # The note comes last, so that an installation that was cut off is done again.
@@ -101,7 +101,14 @@ def _install(name: str, archive: Archive, architecture: str) -> Shell:
         'rm -rf "$work" "$work.download"',
     ]
     failed = f"{name} {archive['version']} could not be installed"
+    # What was begun goes first: where the connection has been cut, to say anything is the end.
+    begun = f'"$work" "$work".* {quoted(map(_beside, members.values()))}'
     return Shell(
-        f'{" && ".join(steps)} || {{ echo {shlex.quote(failed)} >&2; rm -rf "$work" "$work".*; exit 1; }}',
+        f"{' && '.join(steps)} || {{ rm -rf {begun}; echo {shlex.quote(failed)} >&2; exit 1; }}",
         seconds=DURATION,
     )
+
+
+def _beside(program: str) -> str:
+    """Where a program is written before it gets its name."""
+    return f"{_FOLDER}/.{program}.ciliumlab"

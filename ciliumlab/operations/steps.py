@@ -102,7 +102,8 @@ class Write(Shell):
             f'chmod {mode} "$new" && chown {shlex.quote(owner)} "$new"',
             'sync "$new" && mv -fT "$new" "$path"',
         ]
-        failed = '{ echo "$path could not be written and is as it was" >&2; rm -f "$new"; exit 1; }'
+        # What was begun goes first: where the connection has been cut, to say anything is the end.
+        failed = '{ rm -f "$new"; echo "$path could not be written and is as it was" >&2; exit 1; }'
         super().__init__(f"{' && '.join(steps)} || {failed}", _stdin=b64encode(_bytes(text)).decode())
 
 

@@ -123,3 +123,11 @@ def test_an_archive_without_the_program_changes_nothing(machine: Machine) -> Non
     assert "helm 3 could not be installed" in done.stderr
     assert machine.shell(HELM).stdout == "three\n"
     assert machine.left() == THERE
+
+
+def test_a_program_that_cannot_take_its_place_leaves_nothing(machine: Machine) -> None:
+    machine.at(HELM).mkdir()
+    (done,), _ = machine.install(machine.publish(b"#!/bin/sh\necho three\n"))
+    assert done.returncode != 0
+    assert "helm 3 could not be installed" in done.stderr
+    assert machine.left() == []

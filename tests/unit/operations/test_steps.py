@@ -56,6 +56,20 @@ def test_a_connection_that_is_cut_leaves_the_old_file(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_a_cut_that_leaves_nobody_to_be_told_leaves_nothing_else(tmp_path: Path) -> None:
+    """To say why would end the shell by SIGPIPE."""
+    write = Write(str(tmp_path / "file"), "long enough to be cut\n", owner=OWNER)
+    shell = subprocess.Popen(
+        ["sh", "-c", write.get_raw_value()], stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert shell.stdin and shell.stderr
+    shell.stderr.close()
+    shell.stdin.write(write.connector_arguments["_stdin"][:8])
+    shell.stdin.close()
+    assert shell.wait() != 0
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize(("active", "said"), [(True, []), (False, ["the connection has ended"])])
 def test_a_command_whose_connection_ends_says_so(active: bool, said: list[str]) -> None:
     """To paramiko it has merely failed, without a word."""
