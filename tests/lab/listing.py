@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from .running import RunningLab
 
-# All that a stage declares or a package brings, as lines, and what is in force.
-LISTING = r"""
+# Files, with what is in them.
+FILES = r"""
 find /etc /opt /usr/local /var/www -printf 'mode %p %M %u:%g %l\n'
 find /etc /opt /usr/local /var/www -type f -exec sha256sum {} + | sed 's/^/sum /'
+"""
+
+# All that a stage declares or a package brings, and what is in force.
+LISTING = (
+    FILES
+    + r"""
 dpkg-query -W -f 'package ${db:Status-Abbrev} ${Package} ${Version}\n'
 ip -o -4 address | sed 's/^[0-9]*: /address /; s/valid_lft.*//'
 ip -o link | sed 's/^[0-9]*: /link /'
@@ -18,6 +24,7 @@ sysctl -a --pattern '^net[.]ipv4[.](ip_forward|conf)' | sed 's/^/sysctl /'
 find /run/netplan 2>/dev/null | sed 's/^/trial /'
 date +'zone %Z'
 """
+)
 
 
 def after(lab: RunningLab, name: str, *scripts: str) -> set[str]:
