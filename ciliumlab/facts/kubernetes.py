@@ -37,6 +37,20 @@ _TRACES = (
 )
 
 
+# An API server comes with kubelet, and some time after it. In so many seconds from kubelet's start, one that
+# has served a cluster is waited for; later it is in trouble.
+_STARTING_SECONDS = 300
+_MAY_BE_STARTING = (
+    f"[ -e {_ETCD_DATA} ] && [ ! -e {STARTED} ] && systemctl --quiet is-active kubelet.service &&"
+    " [ $(($(cut -d. -f1 /proc/uptime) - $(systemctl show --value"
+    f" --property=ActiveEnterTimestampMonotonic kubelet.service) / 1000000)) -lt {_STARTING_SECONDS} ]"
+)
+_HEALTH = (
+    f"[ ! -e {_INITIALISED} ] || {{ until said=$({KUBECTL} get --raw '/readyz?verbose' 2>&1) ||"
+    f' ! {{ {_MAY_BE_STARTING}; }}; do sleep 1; done; echo "$said"; }}'
+)
+
+
 class NodeState(TypedDict):
     """``initialised``: an API server is declared here; ``joined``: kubelet has credentials of its own.
 
@@ -66,7 +80,7 @@ class Node(State[NodeState]):
             files=f"ls -d {quoted([*_TRACES, STOPPED])}",
             started=f"cat {STARTED}",
             endpoint=f"sed -n 's|^ *server: https://||p' {_JOINED}",
-            health=f"[ ! -e {_INITIALISED} ] || {KUBECTL} get --raw '/readyz?verbose' 2>&1",
+            health=_HEALTH,
         )
 
     @override
