@@ -44,6 +44,13 @@ rm -f /etc/ssh/ssh_host_* /etc/hostname
 printf '%s\n' 'network:' '  version: 2' '  ethernets:' '    eth0: {dhcp4: true}' >/etc/netplan/01-netcfg.yaml
 chmod 0600 /etc/netplan/01-netcfg.yaml
 systemctl --quiet enable systemd-networkd systemd-resolved ssh
+# Descriptions of packages in English are a third of what apt fetches and reads.
+echo 'Acquire::Languages "none";' >/etc/apt/apt.conf.d/90-lab
+# Each boot and each package with a unit starts all generators; these look for what no machine here has.
+mkdir -p /etc/systemd/system-generators
+for generator in gpt-auto hibernate-resume rc-local run ssh system-update tpm2; do
+    ln -s /dev/null /etc/systemd/system-generators/systemd-$generator-generator
+done
 # Nobody uses a service manager of his own here; each login would wait for one, and each shutdown too.
 systemctl --quiet mask user@.service
 : >/etc/machine-id
