@@ -10,10 +10,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from ipaddress import IPv4Interface
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Generic, NoReturn, TypeVar
 
 import pytest
 
@@ -41,6 +42,9 @@ ROOT = Path(__file__).parents[2]
 # Up to here every node is tried with every other one; in a larger lab with the first of each segment.
 _SMALL_LAB = 8
 
+# So many machines are asked at a time.
+_AT_ONCE = 16
+
 
 class Unreadable(Exception):
     """The inventory cannot be read; says all that is wrong, and carries the exit status that it deserves."""
@@ -50,11 +54,47 @@ class Unreadable(Exception):
         self.exit_status = exit_status
 
 
+class Trouble(Exception):
+    """A machine does not answer, or not in a way that can be understood; says all of it."""
+
+
+class Asked(Generic[T]):
+    """A property that a machine is asked for, once: all of ``group`` are, at the same time, when a test first
+    wants to know it of one of them.
+
+    ``ask`` runs in a thread: what it needs of other properties must be known before.
+    """
+
+    def __init__(self, group: str, ask: Callable[[Machine], T]) -> None:
+        self.group = group
+        self._ask = ask
+
+    def answer(self, machine: Machine) -> T | Trouble:
+        if machine.trouble:
+            return machine.trouble
+        try:
+            return self._ask(machine)
+        except Trouble as trouble:
+            return trouble
+
+    def __get__(self, machine: Machine, owner: type[Machine]) -> T:
+        if self not in machine.told:
+            machine.lab.ask(self, machine)
+        answer: T | Trouble = machine.told[self]
+        if isinstance(answer, Trouble):
+            machine.give_up(answer)
+        return answer
+
+
+def asked(group: str) -> Callable[[Callable[[Machine], T]], Asked[T]]:
+    return lambda ask: Asked(group, ask)
+
+
 class Machine:
     """One machine of the inventory.
 
     What it must be is in ``data``; what it is, is asked once a stage, when a test first wants to know.
-    A machine that does not answer fails the first test that asks it, and the others are skipped.
+    A machine that does not answer fails the first test that wants to know, and the others are skipped.
     """
 
     def __init__(self, entry: dict[str, Any], sockets: Path) -> None:
@@ -63,7 +103,10 @@ class Machine:
         self.data: dict[str, Any] = entry["data"]
         self.interfaces: dict[str, dict[str, Any]] = self.data["interfaces"]
         self.connection = Connection(self.data, sockets)
-        self._trouble = ""
+        self.trouble: Trouble | None = None
+        """Why it is asked for nothing more."""
+        self._given_up = False
+        self.told: dict[Asked[Any], Any] = {}
         self.lab: Lab
         # Which addresses it shall try; filled in by the lab, which knows the other machines.
         self.fetched: list[str] = []
@@ -91,7 +134,7 @@ class Machine:
 
     # What it is --------------------------------------------------------------------------------------
 
-    @cached_property
+    @property
     def base(self) -> base.Base:
         return self._base[0]
 
@@ -100,20 +143,20 @@ class Machine:
         """Seconds by which its clock is ahead of this machine's, or behind (less than 0): at the least, as
         nobody knows when between the question and the answer it looked at it.
         """
-        found, asked, answered = self._base
-        return max(found.ended - answered, 0) or min(found.began - asked, 0)
+        found, before, after = self._base
+        return max(found.ended - after, 0) or min(found.began - before, 0)
 
-    @cached_property
+    @asked("all")
     def _base(self) -> tuple[base.Base, float, float]:
-        asked = time.time()
+        before = time.time()
         found = self._ask(shell.script(base.questions(self.data)), base.read)
-        return found, asked, time.time()
+        return found, before, time.time()
 
-    @cached_property
+    @asked("all")
     def network(self) -> network.Network:
         return self._ask(shell.script(network.questions()), network.read)
 
-    @cached_property
+    @asked("routers")
     def web(self) -> web.Web:
         return self._ask(shell.script(web.questions()), web.read)
 
@@ -125,7 +168,7 @@ class Machine:
             pytest.skip(f"{self}: no container runtime was deployed here, as cluster=auto allows")
         return found
 
-    @cached_property
+    @asked("nodes")
     def _containerd(self) -> containerd.Containerd:
         return self._ask(shell.script(containerd.questions()), containerd.read)
 
@@ -137,7 +180,7 @@ class Machine:
             pytest.skip(f"{self}: no cluster was deployed here, as cluster=auto allows")
         return found
 
-    @cached_property
+    @asked("nodes")
     def _kubelet(self) -> kubernetes.Kubelet:
         return self._ask(shell.script(kubernetes.kubelet_questions()), kubernetes.read_kubelet)
 
@@ -147,7 +190,7 @@ class Machine:
         _ = self.kubelet
         return self._cluster
 
-    @cached_property
+    @asked("control_plane")
     def _cluster(self) -> kubernetes.Cluster:
         return self._ask(shell.script(kubernetes.cluster_questions()), kubernetes.read_cluster)
 
@@ -157,7 +200,7 @@ class Machine:
         _ = self.kubelet
         return self._agent
 
-    @cached_property
+    @asked("nodes")
     def _agent(self) -> cilium.Agent:
         return self._ask(shell.script(cilium.agent_questions()), cilium.read_agent)
 
@@ -167,7 +210,7 @@ class Machine:
         _ = self.kubelet
         return self._release
 
-    @cached_property
+    @asked("control_plane")
     def _release(self) -> cilium.Release:
         return self._ask(shell.script(cilium.release_questions()), cilium.read_release)
 
@@ -177,13 +220,18 @@ class Machine:
         _ = self.kubelet
         return self._objects
 
-    @cached_property
+    @asked("control_plane")
     def _objects(self) -> objects.Objects:
         return self._ask(shell.script(objects.questions()), objects.read)
 
-    @cached_property
+    @property
     def talks(self) -> shell.Answers:
         """What this node and the pods on it reach; talks.py knows the names of the questions."""
+        _ = self.lab.first.objects  # which say what there is to ask for
+        return self._talks
+
+    @asked("nodes")
+    def _talks(self) -> shell.Answers:
         questions = talks.questions(self.lab, self)
         script = shell.together(questions, functions=pods.FUNCTIONS, at_once=pods.AT_ONCE)
         return self._ask(script, lambda found: found)
@@ -192,35 +240,35 @@ class Machine:
     def capture(self) -> capture.Capture:
         """What passes this router while pods of different segments talk."""
         networks = declared.pod_networks(self.data)
-        self._ask(shell.script(capture.start(networks)), capture.read_start)
+        self.ask(shell.script(capture.start(networks)), capture.read_start)
         try:
             talks.talk_across(self.lab)
         finally:
-            found = self._ask(shell.script(capture.stop(networks)), capture.read)
+            found = self.ask(shell.script(capture.stop(networks)), capture.read)
         return found
 
     @cached_property
     def announced(self) -> shell.Answers:
         """What this router reaches of the services that have addresses, and whose address each is."""
         script = shell.together(talks.router_questions(self.lab), at_once=pods.AT_ONCE)
-        return self._ask(script, lambda found: found)
+        return self.ask(script, lambda found: found)
 
-    @cached_property
+    @property
     def flows(self) -> hubble.Flows:
         """What Hubble saw here of the ping from each pod on this node to each other one."""
         _ = self.talks
+        return self._flows
+
+    @asked("control_plane")
+    def _flows(self) -> hubble.Flows:
         return self._ask(shell.script(hubble.questions()), hubble.read)
 
-    def ask(self, questions: dict[str, str]) -> shell.Answers:
-        """For what is no topic of its own: questions that a test makes as it goes."""
-        return self._ask(shell.together(questions, functions=pods.FUNCTIONS), lambda found: found)
-
-    @cached_property
+    @asked("nodes")
     def pages(self) -> shell.Answers:
         """What the router's web server answers this machine, by the address that it was asked at."""
         return self._ask(shell.together(web.fetches(self.fetched)), lambda found: found)
 
-    @cached_property
+    @asked("all")
     def reached(self) -> dict[str, reach.Reached]:
         """What it takes to get to each address."""
         return self._ask(
@@ -228,34 +276,53 @@ class Machine:
             lambda found: {address: reach.read(said) for address, said in found.items()},
         )
 
-    @cached_property
+    @property
     def login(self) -> dict[str, str]:
         """``who`` one is after a login, what ``vi`` says that it is, and all that was ``shown``."""
         self.answers()
+        return self._login
+
+    @asked("all")
+    def _login(self) -> dict[str, str]:
         # The names and their signs are apart, so that the line as typed is not taken for the answer.
         shown = self.connection.login('echo "who""=$(id -un)"; echo "vi""=$(vi --version | head -n 1)"')
         return {"shown": shown, **dict(re.findall(r"^(who|vi)=(.*)$", shown, re.MULTILINE))}
 
     def seen(self, topic: type[T]) -> T | None:
         """What a test has already asked for, of this kind; None where none has."""
-        return next((value for value in vars(self).values() if isinstance(value, topic)), None)
+        return next((value for value in self.told.values() if isinstance(value, topic)), None)
 
     def answers(self) -> None:
         """Fail, or skip if that was done already, when this machine does not answer."""
         _ = self.base
 
+    def ask(self, script: str, read: Callable[[shell.Answers], T]) -> T:
+        """For what is asked of this machine alone, or as a test goes."""
+        if self.trouble:
+            self.give_up(self.trouble)
+        try:
+            return self._ask(script, read)
+        except Trouble as trouble:
+            self.give_up(trouble)
+
     def _ask(self, script: str, read: Callable[[shell.Answers], T]) -> T:
-        if self._trouble:
-            pytest.skip(self._trouble)
+        """Raises Trouble."""
         output = ""
         try:
             output = self.connection.run(script)
             return read(shell.answers(output))
         except Silent as why:
-            self._trouble = f"{self}: does not answer at {self.connection.where}: {why}"
+            self.trouble = Trouble(f"{self}: does not answer at {self.connection.where}: {why}")
         except (ValueError, LookupError) as error:
-            self._trouble = f"{self}: cannot understand what it answers ({error!r}):\n{output}"
-        pytest.fail(self._trouble, pytrace=False)
+            self.trouble = Trouble(f"{self}: cannot understand what it answers ({error!r}):\n{output}")
+        raise self.trouble
+
+    def give_up(self, trouble: Trouble) -> NoReturn:
+        """Fail the test at hand; skip it where one has failed for this machine's trouble before."""
+        if self._given_up:
+            pytest.skip(str(trouble))
+        self._given_up = True
+        pytest.fail(str(trouble), pytrace=False)
 
 
 class Lab:
@@ -281,6 +348,14 @@ class Lab:
         for machine in self.machines:
             machine.connection.close()
         shutil.rmtree(self._sockets, ignore_errors=True)
+
+    def ask(self, topic: Asked[Any], machine: Machine) -> None:
+        """Have this machine, and all others that the topic concerns, told it."""
+        concerned = [one for one in self.machines if topic.group in ("all", *one.groups)]
+        waiting = [one for one in dict.fromkeys([*concerned, machine]) if topic not in one.told]
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            for one, answer in zip(waiting, pool.map(topic.answer, waiting), strict=True):
+                one.told[topic] = answer
 
     @property
     def first(self) -> Machine:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from . import declared
 from .declared import ASKER, WEB, Place
-from .found import pods
+from .found import pods, shell
 from .found.objects import Object, Pod, name
 
 if TYPE_CHECKING:
@@ -177,4 +177,5 @@ def talk_across(lab: Lab) -> None:
     for source, target in across(lab):
         lost = not declared.reaches_pods(lab.node(source.node).data, lab.node(target.node).data)
         question = {"talk": pods.ping(source.address, target.address, [], lost=lost)}
-        lab.node(source.node).ask(question)
+        script = shell.together(question, functions=pods.FUNCTIONS)
+        lab.node(source.node).ask(script, lambda found: found)
