@@ -11,6 +11,8 @@ export PYTHONNOUSERSITE := 1
 LOCK ?= requirements.lock
 
 PIP := $(BIN)/pip --quiet --disable-pip-version-check
+# Stories of whole runs wait for their machines as often as they work: one for each processor at a time.
+STORIES := -n auto --dist loadgroup
 .DEFAULT_GOAL := help
 .PHONY: help programs test-programs compiled lab test check unit whole-runs long-runs lock docs bench clean
 
@@ -49,10 +51,10 @@ unit: test-programs compiled ## what needs no machine
 	$(BIN)/pytest -rs -n auto --dist loadfile tests/unit
 
 whole-runs: test-programs compiled ## boot, deploy, verify, reboot, kill, on machines of the tests' own
-	$(BIN)/pytest -rs tests/lab
+	$(BIN)/pytest -rs $(STORIES) tests/lab
 
 long-runs: test-programs compiled ## the whole runs that are left out there: faults, three control planes
-	CILIUMLAB_TEST_LONG=1 $(BIN)/pytest -rs -m long tests/lab
+	CILIUMLAB_TEST_LONG=1 $(BIN)/pytest -rs $(STORIES) -m long tests/lab
 
 lock: ## make requirements.lock anew; UPGRADE=--upgrade takes newer versions
 	$(PYTHON) -m venv .venv

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from . import steps
 from .mirror import Mirror, serving
-from .running import FIGURE, RunningLab
+from .running import FIGURE, RunningLab, running
 
 
 @pytest.fixture(scope="session")
@@ -18,7 +19,23 @@ def mirror(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mirror]:
         yield mirror
 
 
+@pytest.fixture(scope="session")
+def containers(mirror: Mirror) -> Iterator[RunningLab]:
+    """The reference lab without its dummies as four containers. Several stories have it, one after the other,
+    as a first deploy takes longer than most of what they tell.
+    """
+    with running("container", mirror.data, dummies=False) as lab:
+        yield lab
+        steps.destroy(lab)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # What it proves, other stories of the same machines go on from.
+    items.sort(key=lambda item: item.path.name != "test_containers.py")
+    for item in items:
+        # A story is told by one process, and so are all that have the same machines.
+        shared = "containers" in getattr(item, "fixturenames", ())
+        item.add_marker(pytest.mark.xdist_group("containers" if shared else item.path.stem))
     if not os.environ.get("CILIUMLAB_TEST_LONG"):
         left_out = pytest.mark.skip(reason="takes longer than the hour of `make test` allows: make long-runs")
         for item in items:

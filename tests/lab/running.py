@@ -48,7 +48,7 @@ FIGURE = "seconds to "
 _NOBODY = "No hosts remaining!"
 
 # Seconds after which a command is taken to hang. Nothing waits for them: what ends, ends a step.
-_QUICK = 120
+_QUICK = 300
 _LONG = 1800
 _REBOOT = 600
 
@@ -67,6 +67,7 @@ class RunningLab:
         """Why no further step makes sense."""
         self.figures: list[tuple[str, object]] = []
         """Where the seconds of the test at hand are kept: its ``user_properties``."""
+        self.snapshots: set[str] = set()
         folder.mkdir(parents=True, exist_ok=True)
         # What an earlier run left that could not end in order.
         if self.topology_file.exists():
@@ -81,7 +82,16 @@ class RunningLab:
         if not dummies:
             for key in ("dummies", "summary"):
                 declared["router"].pop(key, None)
-        self.topology_file.write_text(yaml.safe_dump(declared, sort_keys=False))
+        self._declared = yaml.safe_dump(declared, sort_keys=False)
+        self.topology_file.write_text(self._declared)
+
+    def story(self, data: Mapping[str, object]) -> None:
+        """Begin one more story with this lab: nothing is left of the last one's settings, of what it declared
+        and of its failures. What became of the machines is another matter.
+        """
+        self.data = dict(data)
+        self.broken = ""
+        self.topology_file.write_text(self._declared)
 
     @property
     def machines(self) -> dict[str, Machine]:
@@ -171,6 +181,11 @@ class RunningLab:
 
     def destroy(self) -> None:
         self.ciliumlab("destroy", "--confirm", load(self.topology_file).name)
+        self.snapshots.clear()
+
+    def snapshot(self, tag: str) -> None:
+        self.ciliumlab("snapshot", tag)
+        self.snapshots.add(tag)
 
     def pyinfra(self, *arguments: str, invitation: Mapping[str, str] | None = None) -> Deploy:
         """A run of pyinfra over the lab's inventory; ``invitation`` is for `tests.lab.invited`."""

@@ -12,7 +12,7 @@ import pytest
 
 from . import steps
 from .mirror import Mirror
-from .running import RunningLab, running
+from .running import RunningLab
 from .steps import FAULTS, KUBECTL, kubectl, settled
 
 pytestmark = pytest.mark.lab
@@ -30,15 +30,19 @@ _SWITCHES: dict[str, dict[str, object]] = {
 
 
 @pytest.fixture(scope="module")
-def lab(mirror: Mirror) -> Iterator[RunningLab]:
-    with running("container", {**mirror.data, "workloads": True}, dummies=False, name="cilium") as lab:
-        yield lab
+def lab(containers: RunningLab, mirror: Mirror) -> RunningLab:
+    containers.story(mirror.data)
+    return containers
 
 
 def test_native(lab: RunningLab) -> None:
     """As in the reference lab: pods on different segments do not reach one another."""
-    steps.come_up(lab)
-    steps.deploy(lab)
+    steps.begin_deployed(lab)
+    with lab.step("add workloads", essential=True):
+        lab.data["workloads"] = True
+        run = lab.deploy()
+        assert (run.status, run.failed) == (0, []), run.said
+    assert _FIRST in run.changed
     steps.states_hold(lab, "of native routing")
     steps.nothing_changes(lab, "deploy Cilium with nothing to do")
 
@@ -233,10 +237,6 @@ def test_no_way_back(lab: RunningLab) -> None:
     run = lab.deploy(_TASK, cilium_version="1.18.3")
     assert run.status == 1
     assert "is older" in run.said
-
-
-def test_destroy(lab: RunningLab) -> None:
-    steps.destroy(lab)
 
 
 # What it takes ------------------------------------------------------------------------------------

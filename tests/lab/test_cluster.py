@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -10,7 +9,7 @@ import pytest
 
 from . import steps
 from .mirror import Mirror
-from .running import RunningLab, running
+from .running import RunningLab
 from .steps import FAULTS, KUBECTL, kubectl
 
 pytestmark = pytest.mark.lab
@@ -20,9 +19,9 @@ _WORKERS = ("k8s-w1", "k8s-w0")
 
 
 @pytest.fixture(scope="module")
-def lab(mirror: Mirror) -> Iterator[RunningLab]:
-    with running("container", mirror.data, dummies=False, name="cluster") as lab:
-        yield lab
+def lab(containers: RunningLab, mirror: Mirror) -> RunningLab:
+    containers.story(mirror.data)
+    return containers
 
 
 def members(lab: RunningLab) -> set[str]:
@@ -39,21 +38,9 @@ def ready(lab: RunningLab) -> None:
     kubectl(lab, "wait node --all --for=condition=Ready --timeout=120s")
 
 
-def test_up(lab: RunningLab) -> None:
-    steps.come_up(lab)
-
-
-def test_deploy(lab: RunningLab) -> None:
-    steps.deploy(lab)
+def test_all_have_joined(lab: RunningLab) -> None:
+    steps.begin_deployed(lab)
     assert members(lab) == {_FIRST, *_WORKERS}
-
-
-def test_states_hold(lab: RunningLab) -> None:
-    steps.states_hold(lab, "of a cluster")
-
-
-def test_second_deploy_changes_nothing(lab: RunningLab) -> None:
-    steps.nothing_changes(lab, "deploy a cluster with nothing to do")
 
 
 # When kubeadm join begins and ends on a worker, in Unix seconds, by the note that is there meanwhile.
@@ -203,7 +190,3 @@ def test_reset(lab: RunningLab) -> None:
     assert set(left.values()) == {""}
     run = lab.deploy("tasks/reset.py", confirm="cilium-lab")
     assert (run.status, run.changed) == (0, {})
-
-
-def test_destroy(lab: RunningLab) -> None:
-    steps.destroy(lab)

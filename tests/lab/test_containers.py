@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from . import steps
 from .mirror import Mirror
-from .running import TASKS, RunningLab, running
+from .running import TASKS, RunningLab
 
 pytestmark = pytest.mark.lab
 
 
 @pytest.fixture(scope="module")
-def lab(mirror: Mirror) -> Iterator[RunningLab]:
-    with running("container", mirror.data, dummies=False) as lab:
-        yield lab
+def lab(containers: RunningLab, mirror: Mirror) -> RunningLab:
+    containers.story(mirror.data)
+    return containers
 
 
 def test_up(lab: RunningLab) -> None:
@@ -96,7 +94,3 @@ def test_disks_outlive_a_shutdown(lab: RunningLab) -> None:
 
 def test_states_hold_at_the_end(lab: RunningLab) -> None:
     steps.states_hold(lab, "after a shutdown")
-
-
-def test_destroy(lab: RunningLab) -> None:
-    steps.destroy(lab)
