@@ -29,6 +29,7 @@ def containers(mirror: Mirror) -> Iterator[RunningLab]:
         steps.destroy(lab)
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks at the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     # What it proves, other stories of the same machines go on from.
     items.sort(key=lambda item: item.path.name != "test_containers.py")
