@@ -12,7 +12,7 @@ LOCK ?= requirements.lock
 
 PIP := $(BIN)/pip --quiet --disable-pip-version-check
 # Stories of whole runs wait for their machines as often as they work: one for each processor at a time.
-STORIES := -n auto --dist loadgroup
+STORIES := -n auto
 .DEFAULT_GOAL := help
 .PHONY: help programs test-programs compiled lab test check unit whole-runs long-runs lock docs bench clean
 

@@ -6,6 +6,9 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from typing_extensions import override
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from . import steps
 from .mirror import Mirror, serving
@@ -29,14 +32,25 @@ def containers(mirror: Mirror) -> Iterator[RunningLab]:
         steps.destroy(lab)
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks at the groups
+# What test_containers.py proves, the others go on from, with the same machines.
+_SHARING = ("test_containers.py", "test_cilium.py", "test_cluster.py")
+
+
+class _Stories(LoadScopeScheduling):
+    """A story is told by one process, and so are all that have the same machines."""
+
+    @override
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0].rpartition("/")[2]
+        return "containers" if file in _SHARING else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    return _Stories(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    # What it proves, other stories of the same machines go on from.
-    items.sort(key=lambda item: item.path.name != "test_containers.py")
-    for item in items:
-        # A story is told by one process, and so are all that have the same machines.
-        shared = "containers" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("containers" if shared else item.path.stem))
+    items.sort(key=lambda item: item.path.name != _SHARING[0])
     if not os.environ.get("CILIUMLAB_TEST_LONG"):
         left_out = pytest.mark.skip(reason="takes longer than the hour of `make test` allows: make long-runs")
         for item in items:
