@@ -36,23 +36,20 @@ _HALF_DONE = "UFHWt"
 
 
 class Packages(State[PackageState]):
-    """State of packages, and of dpkg itself.
-
-    + names: the packages to report on
-    """
+    """State of all packages, and of dpkg itself: one answer for all operations, whatever they want."""
 
     early = True
 
     @override
-    def command(self, names: list[str]) -> str:
+    def command(self) -> str:
         return sections(
             distribution='. /etc/os-release && echo "$ID-$VERSION_ID"',
-            packages=(
-                "dpkg-query -W -f '${db:Status-Abbrev}|${Package}|${Version}\\n'"
-                f" | awk -F'|' -v wanted=' {' '.join(names)} '"
-                f' \'index(wanted, " " $2 " ") || $1 ~ /^.[{_HALF_DONE}]|R/\''
+            packages="dpkg-query -W -f '${db:Status-Abbrev}|${Package}|${Version}\\n'",
+            # Of dpkg's journal each entry has a number; a file with another name is none yet.
+            journal=(
+                'for entry in /var/lib/dpkg/updates/*; do case "${entry##*/}" in *[!0-9]*) ;;'
+                ' *) echo "${entry##*/}";; esac; done'
             ),
-            journal="ls /var/lib/dpkg/updates | grep -x '[0-9]*'",
         )
 
     @override

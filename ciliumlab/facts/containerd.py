@@ -20,16 +20,20 @@ _TASKS = "/run/containerd/io.containerd.runtime.v2.task/k8s.io"
 
 # Fails unless the daemon answers and its CRI plugin works (docs/PLUGINS.md of containerd). In 1.x and 2.x
 # alike this is the plugin that serves kubelet; it is "ok" only where what it builds upon is.
-SERVING = (
-    # ctr waits long for a daemon that is not there.
-    "systemctl is-active --quiet containerd.service && timeout 20 ctr plugins list |"
+_ANSWERING = (
+    "timeout 20 ctr plugins list |"
     ' awk \'$1 == "io.containerd.grpc.v1" && $2 == "cri" && $NF == "ok" { ok = 1 } END { exit !ok }\''
 )
+# ctr waits long for a daemon that is not there.
+SERVING = f"systemctl is-active --quiet containerd.service && {_ANSWERING}"
 
 _DUMP = f"/usr/bin/containerd --config {CONFIGURATION} config dump"
 
-_SERVICE = "systemctl show containerd.service --timestamp=unix -p MainPID,ExecStart,ExecMainStartTimestamp"
-_PRINTED = "printf '%s\\n' \"$service\""
+# What follows asks nothing that stands in this already.
+_SERVICE = (
+    "systemctl show containerd.service --timestamp=unix"
+    " -p ActiveState,MainPID,ExecStart,ExecMainStartTimestamp"
+)
 
 
 class Cri(TypedDict):
@@ -73,10 +77,13 @@ class Containerd(State[ContainerdState]):
         return sections(
             version="/usr/bin/containerd --version",
             dump=f"{_DUMP} || {_DUMP} 2>&1 >/dev/null | tail -n 1 | sed 's/^/# /'",
-            service=f"service=$({_SERVICE}); {_PRINTED}",
-            arguments=f"tr '\\0' '\\n' < /proc/$({_PRINTED} | sed -n s/^MainPID=//p)/cmdline",
+            service=f"service=$({_SERVICE}); printf '%s\\n' \"$service\"",
+            arguments='pid=${service#*MainPID=}; tr "\\0" "\\n" < "/proc/${pid%%[!0-9]*}/cmdline"',
             changed=f"stat -c %Z {CONFIGURATION} {' '.join(_IMPORTS)}",
-            serving=f"{SERVING} && echo yes",
+            serving=(
+                'case "$service" in *ActiveState=active*|*ActiveState=reloading*)'
+                f" {_ANSWERING} && echo yes;; esac"
+            ),
             containers=f"ls {_TASKS}",
         )
 

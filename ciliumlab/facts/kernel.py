@@ -43,9 +43,9 @@ class Modules(State[ModuleState]):
     def command(self, file: str) -> str:
         return sections(
             container=CONTAINER,
-            loaded="cut -d' ' -f1 /proc/modules",
+            loaded='while read -r name _; do echo "$name"; done < /proc/modules',
             # Paths such as kernel/net/bridge/br_netfilter.ko.
-            builtin='cat "/lib/modules/$(uname -r)/modules.builtin"',
+            builtin="read -r kernel < /proc/sys/kernel/osrelease; cat /lib/modules/$kernel/modules.builtin",
             files=listing([file]),
         )
 

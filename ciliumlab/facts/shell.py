@@ -18,8 +18,9 @@ _MARK = "==ciliumlab== "
 
 _STAT_FORMAT = "%a|%U:%G|%F|%n"
 
-# systemd-detect-virt(1): a line where the host is a container, which shares the kernel of its own host.
-CONTAINER = "systemd-detect-virt --container | grep -vx none"
+# A line where the host is a container, which shares the kernel of its own host: there its systemd leaves this
+# file when it starts, for systemd-detect-virt(1), which takes longer than all else that is asked beside it.
+CONTAINER = "[ ! -e /run/systemd/container ] || echo container"
 
 # Of what an error says of itself, which may quote all that was answered.
 _LONGEST = 200

@@ -44,7 +44,7 @@ class Swap(State[SwapState]):
     def command(self) -> str:
         return sections(
             container=CONTAINER,
-            used="tail -n +2 /proc/swaps | cut -d' ' -f1",
+            used='while read -r path _; do [ "$path" = Filename ] || echo "$path"; done < /proc/swaps',
             fstab=contents("/etc/fstab"),
             units=(
                 "systemctl list-unit-files --no-legend --no-pager"

@@ -56,7 +56,7 @@ class Units(State[UnitState]):
         return sections(
             units=f"systemctl show --timestamp=unix --property={properties} -- {quoted(units)}",
             names=f"printf '%s\\n' {quoted(units)}",
-            restarts=f"ls {RESTART_NOTES}",
+            restarts=f'for note in {RESTART_NOTES}/*; do [ ! -e "$note" ] || echo "${{note##*/}}"; done',
             # When a file was last written does not tell: one that is changed and put back by mv(1) is as
             # old as ever.
             changed=f"stat -c %Z -- {quoted(files)}" if files else "true",

@@ -26,7 +26,9 @@ class Timezone(State[TimezoneState]):
 
     @override
     def command(self) -> str:
-        return sections(localtime="readlink /etc/localtime", timezone="cat /etc/timezone")
+        return sections(
+            localtime="readlink /etc/localtime", timezone="[ ! -e /etc/timezone ] || cat /etc/timezone"
+        )
 
     @override
     def parse(self, found: Sections) -> TimezoneState:

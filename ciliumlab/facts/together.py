@@ -30,7 +30,8 @@ class Asked:
 
 
 class Together(FactBase[list[Any]]):
-    """The values of several facts, in their order; None for one that could not be read.
+    """The values of several facts, in their order; None for one that could not be read. What is asked for
+    several times is read once.
 
     + asked: facts without a ``requires_command``
     """
@@ -39,15 +40,16 @@ class Together(FactBase[list[Any]]):
     def command(self, asked: Sequence[Asked]) -> str:
         # process() is given the output alone.
         self._asked = asked
-        return "\n".join(_answering(one) for one in asked)
+        self._each = [one for place, one in enumerate(asked) if one not in asked[:place]]
+        return "\n".join(map(_answering, self._each))
 
     @override
     def process(self, output: list[str]) -> list[Any]:
         answers = _answers(output)
         # More or fewer than were asked for, and nobody knows whose they are.
-        if len(answers) != len(self._asked):
+        if len(answers) != len(self._each):
             return [None for _ in self._asked]
-        return [_value(one, answer) for one, answer in zip(self._asked, answers, strict=True)]
+        return [_value(one, answers[self._each.index(one)]) for one in self._asked]
 
 
 def _answering(asked: Asked) -> str:

@@ -44,7 +44,7 @@ def installed(
     half done is finished first, whichever packages it was. Another package manager that is at work is
     waited for, as many seconds as ``apt_lock_timeout`` of the host's data says.
     """
-    yield from having(packages, read(Packages, names=_names(packages)), lacking)
+    yield from having(packages, read(Packages), lacking)
 
 
 def having(
@@ -81,7 +81,7 @@ def held(packages: Iterable[str], present: bool = True) -> Commands:
     + present: False lets them be upgraded again
     """
     names = list(packages)
-    found = read(Packages, names=names)["packages"]
+    found = read(Packages)["packages"]
     to_change = [name for name in names if (name in found and found[name]["held"]) != present]
     if to_change:
         yield mark("hold" if present else "unhold", to_change)

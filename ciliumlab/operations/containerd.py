@@ -48,7 +48,7 @@ def installed(package: str, version: str = "") -> Commands:
     """
     # Docker's packages are 1.7.27-1 for every distribution, and from 1.7.28 on 1.7.28-1~debian.13~trixie.
     pattern = f"{version}-1*" if version else "*"
-    state = read(Packages, names=list(_PACKAGES))
+    state = read(Packages)
     found = state["packages"]
     there = [name for name in _PACKAGES if name in found and found[name]["installed"]]
     if there and package not in there:

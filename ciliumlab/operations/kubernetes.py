@@ -50,7 +50,7 @@ def unmoved(version: str) -> Commands:
     A node of a cluster moves by an upgrade (drained, and after the control plane) and by nothing else, so
     that another version refuses. Where no cluster is yet, any version is replaced.
     """
-    there = read(Packages, names=[*PACKAGES])["packages"]
+    there = read(Packages)["packages"]
     others = [
         f"{name} {there[name]['version']}"
         for name in PACKAGES
@@ -75,7 +75,7 @@ def offered(version: str, repository: str) -> Commands:
 
     Nothing is asked where that version is installed already.
     """
-    there = read(Packages, names=[*PACKAGES])["packages"]
+    there = read(Packages)["packages"]
     wanted = [one for one in packages(version) if not apt.satisfies(there, one)]
     if wanted:
         versions = read(Offered, index=f"{repository}Packages", names=[*PACKAGES])
@@ -167,7 +167,7 @@ def upgraded(version: str, node: str, through: str, first: bool = False, cut: bo
             f"the control plane runs {cluster['version']}, and goes to {version} before any other node;"
             " nothing was changed here"
         )
-    there = read(Packages, names=[*PACKAGES])["packages"]
+    there = read(Packages)["packages"]
     to_install = [one for one in packages(version) if not apt.satisfies(there, one)]
     if (
         not to_install

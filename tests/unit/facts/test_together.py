@@ -46,15 +46,22 @@ def test_each_has_its_own_answer(tmp_path: Path) -> None:
     assert of_silent is None
 
 
-def test_an_answer_that_was_cut_off_is_none() -> None:
+def test_what_is_asked_for_twice_is_read_once(tmp_path: Path) -> None:
+    fact, unended = Together(), Asked(Unended, {})
+    lines = printed(fact, unended, Asked(Texts, {"paths": [str(tmp_path)]}), Asked(Unended, {}))
+    assert lines.count("==ciliumlab== begins") == 2
+    assert fact.process(lines) == ["no newline", {}, "no newline"]
+
+
+def test_an_answer_that_was_cut_off_is_none(tmp_path: Path) -> None:
     fact = Together()
-    lines = printed(fact, Asked(Unended, {}), Asked(Unended, {}))
-    assert fact.process(lines) == ["no newline"] * 2
+    lines = printed(fact, Asked(Unended, {}), Asked(Texts, {"paths": [str(tmp_path)]}))
+    assert fact.process(lines) == ["no newline", {}]
     assert fact.process(lines[:-1]) == [None, None]
 
 
 @given(st.lists(st.sampled_from(["==ciliumlab== begins", "==ciliumlab== ends with 0", "x", ""])))
 def test_whatever_comes_back(lines: list[str]) -> None:
     fact = Together()
-    fact.command([Asked(Unended, {}), Asked(Unended, {})])
+    fact.command([Asked(Unended, {}), Asked(Failing, {})])
     assert len(fact.process(lines)) == 2
