@@ -36,18 +36,38 @@ def wait(
     return Problem(machine.name, f"no SSH in time; what it said while booting is in {log}")
 
 
+# Without a terminal, and without patience for a machine that is gone or going down.
+_UNATTENDED = [
+    *("-o", "BatchMode=yes", "-o", "ConnectTimeout=30"),
+    *("-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=6"),
+]
+
+
 def ssh(state: State, machine: Machine, command: str) -> subprocess.CompletedProcess[str]:
-    """Run a command on the machine, without a terminal and without patience for one that is gone."""
-    options = [
-        *("-o", "BatchMode=yes", "-o", "ConnectTimeout=30"),
-        *("-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=6"),  # it may be going down
-    ]
+    """Run a command on the machine."""
     return subprocess.run(
-        [*identity.ssh_command(state, machine, options), command],
+        [*identity.ssh_command(state, machine, _UNATTENDED), command],
         capture_output=True,
         text=True,
         stdin=subprocess.DEVNULL,
     )
+
+
+def set_clock(state: State, machine: Machine) -> None:
+    """Set the machine's clock to this host's."""
+    # It is told the time when it waits for nothing else: where its processor is emulated, to log in and to
+    # become root takes seconds.
+    command = "sudo sh -c 'echo ready; read -r now; date -u -s \"$now\"'"
+    with subprocess.Popen(
+        [*identity.ssh_command(state, machine, _UNATTENDED), command],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.communicate(f"@{time.time():.3f}\n")
 
 
 def _booted(state: State, machine: Machine) -> bool:

@@ -8,7 +8,6 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -301,8 +300,7 @@ class Lab:
                 kind.prepare(base)
                 kind.restore(machines, tag, base)
                 self._await_all(kind, machines, machines, progress)
-                now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S")
-                _each(machines, lambda machine: boot.ssh(self.state, machine, f"sudo date -u -s '{now}'"))
+                _each(machines, lambda machine: boot.set_clock(self.state, machine))
             else:
                 running = [machine for machine in machines if kind.running(machine)]
                 self._while_off(kind, running, progress, lambda: kind.restore(machines, tag))
