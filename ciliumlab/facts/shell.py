@@ -18,8 +18,8 @@ _MARK = "==ciliumlab== "
 
 _STAT_FORMAT = "%a|%U:%G|%F|%n"
 
-# A line where the host is a container, which shares the kernel of its own host: there its systemd leaves this
-# file when it starts, for systemd-detect-virt(1), which takes longer than all else that is asked beside it.
+# A line where the host is a container, which shares the kernel of its own host: there, and only there,
+# systemd leaves this file when it starts. systemd-detect-virt(1) reads it too.
 CONTAINER = "[ ! -e /run/systemd/container ] || echo container"
 
 # Of what an error says of itself, which may quote all that was answered.

@@ -43,6 +43,14 @@ def test_all_have_joined(lab: RunningLab) -> None:
     assert members(lab) == {_FIRST, *_WORKERS}
 
 
+def test_states_hold(lab: RunningLab) -> None:
+    steps.states_hold(lab, "of a cluster")
+
+
+def test_second_deploy_changes_nothing(lab: RunningLab) -> None:
+    steps.nothing_changes(lab, "deploy a cluster with nothing to do")
+
+
 # When kubeadm join begins and ends on a worker, in Unix seconds, by the note that is there meanwhile.
 _WATCH = """note=/var/lib/ciliumlab/kubeadm-started
 until [ -e $note ]; do sleep 0.02; done; date +%s.%N
