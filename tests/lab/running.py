@@ -50,7 +50,8 @@ _NOBODY = "No hosts remaining!"
 # Seconds after which a command is taken to hang. Nothing waits for them: what ends, ends a step.
 _QUICK = 300
 _LONG = 1800
-_REBOOT = 600
+# One look at a machine that may be going down: QEMU's network takes a connection that no guest will answer.
+_LOOK = 60
 
 
 class RunningLab:
@@ -291,17 +292,18 @@ class RunningLab:
 
     def boot(self, name: str) -> str:
         """What tells this boot of a machine from all others; empty when it does not answer."""
-        return self._shell(name, "cat /proc/sys/kernel/random/boot_id").stdout
+        return self._shell(name, "cat /proc/sys/kernel/random/boot_id", _LOOK).stdout
 
     def reboot(self) -> None:
         """Reboot all machines from within, and wait until each has booted anew."""
         before = self.everywhere(self.boot)
-        deadline = time.monotonic() + _REBOOT
+        deadline = time.monotonic() + _LONG
 
         def reboot(name: str) -> None:
-            self._shell(name, "systemctl reboot")  # it may be gone before it can answer
-            while self.boot(name) in ("", before[name]):
+            while (boot := self.boot(name)) in ("", before[name]):
                 assert time.monotonic() < deadline, f"{name} does not come back"
+                if boot:  # it is not told yet, or did not hear it
+                    self._shell(name, "systemctl reboot", _LOOK)  # it may be gone before it can answer
                 time.sleep(0.5)
 
         self.everywhere(reboot)
