@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
+from typing import Any
 
 from typing_extensions import override
 
 from ciliumlab.facts.shell import (
     FileState,
     FileText,
+    Joined,
     Sections,
     State,
     contents,
@@ -19,7 +22,7 @@ from ciliumlab.facts.shell import (
 )
 
 
-class Files(State[dict[str, FileState]]):
+class Files(Joined[dict[str, FileState]]):
     """Mode, owner and SHA-256 of any number of files.
 
     + paths: absolute paths; one that does not exist is not in the answer
@@ -34,6 +37,10 @@ class Files(State[dict[str, FileState]]):
     @override
     def parse(self, found: Sections) -> dict[str, FileState]:
         return parse_listing(found["files"])
+
+    @override
+    def part(self, value: dict[str, FileState], arguments: Mapping[str, Any]) -> dict[str, FileState]:
+        return {path: value[path] for path in arguments["paths"] if path in value}
 
 
 class Texts(State[dict[str, FileText]]):

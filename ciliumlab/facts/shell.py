@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import shlex
 from base64 import b64decode
-from collections.abc import Iterable
-from typing import ClassVar, Generic, TypedDict, TypeVar, get_args
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar, Generic, TypedDict, TypeVar, get_args
 
 from pyinfra.api.exceptions import FactProcessError
 from pyinfra.api.facts import FactBase
@@ -57,6 +57,16 @@ class State(FactBase[T | None], Generic[T]):
             what = what if len(what) <= _LONGEST else f"{what[:_LONGEST]}..."
             raise FactProcessError(f"cannot understand what the host answered: {what}") from error
         return value
+
+
+class Joined(State[T], Generic[T]):
+    """A fact whose arguments are lists of names, and which says of each name the same whatever is asked
+    beside it: one command answers several questions, and `part` gives each its own.
+    """
+
+    def part(self, value: T, arguments: Mapping[str, Any]) -> T:
+        """What ``value`` says of the names in a question's arguments."""
+        raise NotImplementedError
 
 
 def sections(**commands: str) -> str:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterable
-from typing import TypedDict
+from collections.abc import Iterable, Mapping
+from typing import Any, TypedDict
 
 from typing_extensions import override
 
-from ciliumlab.facts.shell import FileState, Sections, State, listing, parse_listing, quoted, sections
+from ciliumlab.facts.shell import FileState, Joined, Sections, State, listing, parse_listing, quoted, sections
 
 # Where operations note, until it is done, that a unit must be restarted to read files that changed. It
 # lies in memory: a reboot starts every unit anew, and with that the note is void.
@@ -22,25 +22,28 @@ class Unit(TypedDict):
     """A unit as ``systemctl show`` knows it.
 
     ``load`` is "loaded", "not-found", "masked" …; ``active`` is "active", "inactive", "failed" …;
-    ``file`` is "enabled", "disabled", "static" …, empty for one without a file.
+    ``file`` is "enabled", "disabled", "static" …, empty for one without a file. ``started`` is when its
+    process was, in seconds since the epoch; 0 for one that never ran, or starts none.
     """
 
     load: str
     active: str
     file: str
+    started: int
 
 
 class UnitState(TypedDict):
-    """Units by the name that was asked for, files that they read, and units that wait for a restart: one
-    was noted, or a file has changed, if only by its mode, since the unit was started.
+    """Units by the name that was asked for, and files that they read. ``changed`` is when each of these
+    was, if only in its mode, in seconds since the epoch; ``restarts`` are units for which one was noted.
     """
 
     units: dict[str, Unit]
     files: dict[str, FileState]
+    changed: dict[str, int]
     restarts: list[str]
 
 
-class Units(State[UnitState]):
+class Units(Joined[UnitState]):
     """State of several units, of files that belong to them, and of restarts that are still to be done.
 
     + units: full names, as "ssh.service"; a name that does not exist has ``load`` "not-found"
@@ -59,26 +62,42 @@ class Units(State[UnitState]):
             restarts=f'for note in {RESTART_NOTES}/*; do [ ! -e "$note" ] || echo "${{note##*/}}"; done',
             # When a file was last written does not tell: one that is changed and put back by mv(1) is as
             # old as ever.
-            changed=f"stat -c %Z -- {quoted(files)}" if files else "true",
+            changed=f"stat -c '%Z %n' -- {quoted(files)}" if files else "true",
             files=listing(files) if files else "true",
         )
 
     @override
     def parse(self, found: Sections) -> UnitState:
         blocks = "\n".join(found["units"]).split("\n\n")
-        changed = max(map(int, found["changed"]), default=0)
-        units, outdated = {}, []
-        for name, block in zip(found["names"], blocks, strict=True):
-            values = dict(line.split("=", 1) for line in block.splitlines())
-            units[name] = Unit(
-                load=values["LoadState"], active=values["ActiveState"], file=values["UnitFileState"]
-            )
-            # "@1700000000"; empty for what never ran, and not there for what starts no process.
-            started = values.get("ExecMainStartTimestamp", "").lstrip("@")
-            if started and changed > int(started):
-                outdated.append(name)
-        restarts = [*found["restarts"], *outdated]
-        return UnitState(units=units, files=parse_listing(found["files"]), restarts=restarts)
+        changed = [line.split(" ", 1) for line in found["changed"]]
+        return UnitState(
+            units={name: _unit(block) for name, block in zip(found["names"], blocks, strict=True)},
+            files=parse_listing(found["files"]),
+            changed={path: int(time) for time, path in changed},
+            restarts=found["restarts"],
+        )
+
+    @override
+    def part(self, value: UnitState, arguments: Mapping[str, Any]) -> UnitState:
+        files = arguments.get("files") or ()
+        return UnitState(
+            units={name: value["units"][name] for name in arguments["units"]},
+            files={path: value["files"][path] for path in files if path in value["files"]},
+            changed={path: value["changed"][path] for path in files if path in value["changed"]},
+            restarts=value["restarts"],
+        )
+
+
+def _unit(block: str) -> Unit:
+    values = dict(line.split("=", 1) for line in block.splitlines())
+    # "@1700000000"; empty for what never ran, and not there for what starts no process.
+    started = values.get("ExecMainStartTimestamp", "").lstrip("@")
+    return Unit(
+        load=values["LoadState"],
+        active=values["ActiveState"],
+        file=values["UnitFileState"],
+        started=int(started or 0),
+    )
 
 
 class Settings(State[dict[str, dict[str, str]]]):

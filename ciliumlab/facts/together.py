@@ -11,6 +11,8 @@ from pyinfra.api.exceptions import FactProcessError
 from pyinfra.api.facts import FactBase
 from typing_extensions import override
 
+from ciliumlab.facts.shell import Joined
+
 # Neither line is one that a tool prints; the second may come after what has no newline at its end.
 _BEGINS = "==ciliumlab== begins"
 _ENDS = re.compile(r"(.*)==ciliumlab== ends with (\d+)")
@@ -31,7 +33,7 @@ class Asked:
 
 class Together(FactBase[list[Any]]):
     """The values of several facts, in their order; None for one that could not be read. What is asked for
-    several times is read once.
+    several times is read once, and what can be `Joined` by one question.
 
     + asked: facts without a ``requires_command``
     """
@@ -40,7 +42,7 @@ class Together(FactBase[list[Any]]):
     def command(self, asked: Sequence[Asked]) -> str:
         # process() is given the output alone.
         self._asked = asked
-        self._each = [one for place, one in enumerate(asked) if one not in asked[:place]]
+        self._each = _questions(asked)
         return "\n".join(map(_answering, self._each))
 
     @override
@@ -49,7 +51,42 @@ class Together(FactBase[list[Any]]):
         # More or fewer than were asked for, and nobody knows whose they are.
         if len(answers) != len(self._each):
             return [None for _ in self._asked]
-        return [_value(one, answers[self._each.index(one)]) for one in self._asked]
+        values = [_value(one, answer) for one, answer in zip(self._each, answers, strict=True)]
+        return [_own(one, values[_place(one, self._each)]) for one in self._asked]
+
+
+def _questions(asked: Sequence[Asked]) -> list[Asked]:
+    """The fewest that answer all of these."""
+    questions: list[Asked] = []
+    for one in asked:
+        place = _place(one, questions)
+        if place == len(questions):
+            questions.append(one)
+        elif issubclass(one.fact, Joined):
+            questions[place] = Asked(one.fact, _joined(questions[place].arguments, one.arguments))
+    return questions
+
+
+def _place(one: Asked, questions: Sequence[Asked]) -> int:
+    """Of the question that answers this one; behind the last where none does."""
+    for place, other in enumerate(questions):
+        if other == one or (other.fact is one.fact and issubclass(one.fact, Joined)):
+            return place
+    return len(questions)
+
+
+def _joined(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Every name of either, once."""
+    return {
+        key: list(dict.fromkeys([*(first.get(key) or ()), *(second.get(key) or ())]))
+        for key in {**first, **second}
+    }
+
+
+def _own(asked: Asked, value: Any) -> Any:
+    """What one has asked for, of an answer that may be of several."""
+    fact = asked.fact()
+    return fact.part(value, asked.arguments) if value is not None and isinstance(fact, Joined) else value
 
 
 def _answering(asked: Asked) -> str:

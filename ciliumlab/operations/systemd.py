@@ -61,7 +61,8 @@ def starts(
     changes = list(differences(declared, found["files"], first=note))
     changed = bool(changes)
     states = found["units"]
-    due = [unit for unit in units if changed or unit in found["restarts"] or unit in outdated]
+    waiting = [*found["restarts"], *behind(found), *outdated]
+    due = [unit for unit in units if changed or unit in waiting]
     stopped = [unit for unit in units if states[unit]["active"] not in _RUNNING and unit not in due]
     # Each of the two takes away its own kind alone: the mask for good, and that until the next boot.
     for state, unmask in (("masked", "unmask"), ("masked-runtime", "unmask --runtime")):
@@ -75,6 +76,12 @@ def starts(
     if stopped:
         changes.append(Shell(f"systemctl start {quoted(stopped)}"))
     return changes
+
+
+def behind(found: UnitState) -> list[str]:
+    """Units that were started before a file changed which they read only then."""
+    changed = max(found["changed"].values(), default=0)
+    return [name for name, unit in found["units"].items() if 0 < unit["started"] < changed]
 
 
 def not_overridden(there: Mapping[str, Mapping[str, str]], wanted: Mapping[str, str], own: str) -> None:

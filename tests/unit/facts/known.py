@@ -1,6 +1,6 @@
 """Every fact class in ciliumlab.facts, by the name that its cases have: ``kubectl.Objects``.
 
-Not those that are made of other facts: `State`, and `Together`, which has tests of its own.
+Not those that others are made of, `State` and `Joined`, nor `Together`, which has tests of its own.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 from pyinfra.api.facts import FactBase
 
 import ciliumlab.facts
-from ciliumlab.facts.shell import State
+from ciliumlab.facts.shell import Joined, State
 from ciliumlab.facts.together import Together
 
 _MODULES = [
@@ -25,5 +25,5 @@ FACTS: dict[str, type[FactBase[Any]]] = {
     for module in _MODULES
     for name, found in vars(module).items()
     if isinstance(found, type) and issubclass(found, FactBase) and found.__module__ == module.__name__
-    if found not in (State, Together)
+    if found not in (State, Joined, Together)
 }

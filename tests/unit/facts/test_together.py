@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from pyinfra.api.facts import FactBase
 
 from ciliumlab.facts.files import Files, Texts
+from ciliumlab.facts.systemd import Units
 from ciliumlab.facts.together import Asked, Together
+from ciliumlab.operations.systemd import behind
 
 
 class Failing(FactBase[str]):
@@ -51,6 +53,51 @@ def test_what_is_asked_for_twice_is_read_once(tmp_path: Path) -> None:
     lines = printed(fact, unended, Asked(Texts, {"paths": [str(tmp_path)]}), Asked(Unended, {}))
     assert lines.count("==ciliumlab== begins") == 2
     assert fact.process(lines) == ["no newline", {}, "no newline"]
+
+
+def test_one_question_for_all_that_ask_for_files(tmp_path: Path) -> None:
+    one, two, three = (str(tmp_path / name) for name in ("one", "two", "three"))
+    Path(one).write_text("1")
+    Path(two).write_text("2")
+    fact = Together()
+    lines = printed(
+        fact,
+        Asked(Files, {"paths": [one, three]}),
+        Asked(Unended, {}),
+        Asked(Files, {"paths": [two, one]}),
+        Asked(Files, {"paths": [three]}),
+    )
+    assert lines.count("==ciliumlab== begins") == 2
+    first, _, second, third = fact.process(lines)
+    assert set(first) == {one}
+    assert set(second) == {one, two}
+    assert second[one] == first[one]
+    assert third == {}
+
+
+def test_one_question_for_all_that_ask_for_units() -> None:
+    """Each gets its own units and files, and is behind its own files alone."""
+    networkd = Asked(Units, {"units": ["a.service"], "files": ["/etc/a.conf"]})
+    containerd = Asked(Units, {"units": ["b.service"], "files": ["/etc/b.conf"]})
+    disabled = Asked(Units, {"units": ["c.service", "a.service"]})
+    fact = Together()
+    command = fact.command([networkd, containerd, disabled])
+    assert command.count("systemctl show") == 1
+    assert "-- a.service b.service c.service" in command
+    block = "LoadState=loaded\nActiveState=active\nUnitFileState=enabled\nExecMainStartTimestamp=@100\n"
+    answer = [
+        *("==ciliumlab== units", *"\n".join([block] * 3).splitlines()),
+        *("==ciliumlab== names", "a.service", "b.service", "c.service", "==ciliumlab== restarts"),
+        *("==ciliumlab== changed", "99 /etc/a.conf", "101 /etc/b.conf", "==ciliumlab== files"),
+    ]
+    found = fact.process(["==ciliumlab== begins", *answer, "==ciliumlab== ends with 0"])
+    assert [list(one["units"]) for one in found] == [
+        ["a.service"],
+        ["b.service"],
+        ["c.service", "a.service"],
+    ]
+    assert [one["changed"] for one in found] == [{"/etc/a.conf": 99}, {"/etc/b.conf": 101}, {}]
+    assert [behind(one) for one in found] == [[], ["b.service"], []]
 
 
 def test_an_answer_that_was_cut_off_is_none(tmp_path: Path) -> None:

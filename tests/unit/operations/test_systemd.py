@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from ciliumlab.facts.systemd import Units
+from ciliumlab.operations.systemd import behind
 
 from .machine import Machine
 
@@ -30,8 +31,7 @@ def machine(tmp_path: Path) -> Machine:
 
 def waiting(machine: Machine, started: str) -> list[str]:
     (machine.root / "started").write_text(f"{started}\n")
-    found: list[str] = machine.read(Units(), units=["a.service"], files=[_FILE, "/etc/nosuch"])["restarts"]
-    return found
+    return behind(machine.read(Units(), units=["a.service"], files=[_FILE, "/etc/nosuch"]))
 
 
 def test_a_file_is_as_old_as_its_last_change(machine: Machine) -> None:
