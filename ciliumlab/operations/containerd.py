@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from pyinfra.context import host
 
 from ciliumlab.facts.apt import Packages
-from ciliumlab.facts.containerd import CONFIGURATION, SERVING, Containerd, ContainerdState
+from ciliumlab.facts.containerd import CONFIGURATION, KEEP, SERVING, Containerd, ContainerdState
 from ciliumlab.facts.together import Asked
 from ciliumlab.operations import apt, systemd
 from ciliumlab.operations.api import Commands, Refused, operation, read, reads_first
@@ -83,6 +83,7 @@ def running(configurations: Mapping[int, str], sandbox_image: str, version: str 
     if changes:
         yield from changes
         yield Shell(_WAIT, seconds=2 * _PATIENCE)
+        yield Shell(KEEP)
         found = read(Containerd)
     if wrong := list(_wrong(found, sandbox_image)):
         raise Refused(

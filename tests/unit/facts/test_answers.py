@@ -25,8 +25,10 @@ def test_json_that_is_nested_too_deeply() -> None:
 
 
 def test_toml_that_is_nested_too_deeply() -> None:
-    answer = [f"==ciliumlab== {name}" for name in ("version", "service", "arguments", "changed", "serving")]
-    answer += ["==ciliumlab== containers", "==ciliumlab== dump", f"a = {'[' * 5000}"]
+    answer = [
+        f"==ciliumlab== {name}" for name in ("service", "arguments", "changed", "serving", "containers")
+    ]
+    answer += ["==ciliumlab== said", "containerd containerd.io 1.7.27", f"a = {'[' * 5000}"]
     assert trouble(Containerd, *answer).startswith("RecursionError(")
 
 

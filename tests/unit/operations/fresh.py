@@ -24,7 +24,7 @@ def _offered(*names):
 # What hosts answer, by a piece of the command that asks; the first piece that is in it counts.
 _ANSWERS = {
     "containerd --version": [
-        *("version", "dump", "service", "arguments", "changed", "serving", "containers"),
+        *("said", "", "service", "arguments", "changed", "serving", "containers"),
     ],
     "/var/lib/ciliumlab/kubeadm-started": ["files", "started", "endpoint", "health"],
     "helm version": [
@@ -67,7 +67,7 @@ _ANSWERS = {
 _SECTIONS = {
     *("distribution", "packages", "journal", "container", "used", "fstab", "units", "loaded", "builtin"),
     *("files", "values", "names", "restarts", "localtime", "timezone", "hosts", "networkd", "links"),
-    *("routes", "answer", "version", "dump", "arguments", "started", "changed", "serving", "containers"),
+    *("routes", "answer", "version", "said", "arguments", "started", "changed", "serving", "containers"),
     *("started", "endpoint", "health", "ca", "nodes", "proxy", "merged", "current", "mode", "contexts"),
     *("settings", "boot", "service", "recorded", "answered", "objects", "pools", "services", "devices"),
     *("config", "summary", "configuration", "release", "helm", "busy", "history", "workloads"),
