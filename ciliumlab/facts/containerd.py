@@ -32,8 +32,8 @@ _PROGRAM = "/usr/bin/containerd"
 _DUMP = f"{_PROGRAM} --config {CONFIGURATION} config dump"
 
 # Its version, and what it is configured to do, are the same until one of its files changes; to start it twice
-# for them takes longer than all else that is asked of a node together. So they are kept with what these files
-# were, unless yet others are imported, of which nobody here knows.
+# for them takes a quarter of the time in which a node answers. So they are kept with what these files were,
+# unless yet others are imported, of which nobody here knows.
 _KEPT = "/var/cache/ciliumlab/containerd"
 _FILES = f"$(echo $(stat -L -c '%n %i %s %.Z' {_PROGRAM} {CONFIGURATION} {' '.join(_IMPORTS)} 2>/dev/null))"
 _IMPORTING = f"grep -qs '^ *imports' {CONFIGURATION} {_IMPORTS[1]}"
