@@ -13,6 +13,7 @@ from pyinfra.context import ctx_state
 
 from ciliumlab import outcome, plan, sources
 from ciliumlab.errors import DeclarationError, LabError, Problem
+from ciliumlab.machines.identity import make_known_hosts
 from ciliumlab.plan.connectivity import outside
 from ciliumlab.plan.kubeadm import api_servers, control_plane, endpoint
 from ciliumlab.plan.pages import pages
@@ -41,6 +42,8 @@ def _reach(machine, state):
     key = machine.ssh_key or (str(state.key) if state.key.exists() else None)
     # Machines that `ciliumlab up` made have host keys that are known from their first boot on.
     pinned = machine.ssh_host == _LOCAL and state.known_hosts.exists()
+    if not pinned:
+        make_known_hosts()
     return {
         "ssh_hostname": machine.ssh_host,
         "ssh_port": machine.ssh_port,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import yaml
@@ -63,6 +64,17 @@ def ssh_command(state: State, machine: Machine, options: Sequence[str] = ()) -> 
         *("ssh", *own, *pinned, "-o", "LogLevel=ERROR", *options),
         *("-p", str(machine.ssh_port), f"{machine.ssh_user}@{machine.ssh_host}"),
     ]
+
+
+def make_known_hosts() -> None:
+    """Have the user's file in which hosts are noted that nobody has made known before, as ssh(1) makes it.
+
+    pyinfra notes them there too, and cannot connect where there is none.
+    """
+    file = Path("~/.ssh/known_hosts").expanduser()
+    with suppress(OSError):  # what is wrong with it is said by whoever needs it
+        file.parent.mkdir(mode=0o700, exist_ok=True)
+        file.touch(mode=0o600)
 
 
 def _files(state: State, machine: Machine) -> dict[str, tuple[int, bytes]]:

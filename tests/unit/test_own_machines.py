@@ -79,6 +79,28 @@ def test_pyinfra_is_told_how_to_reach_each(topology: Topology) -> None:
     assert not [host["name"] for host in json.loads(run.stdout) if "ssh_known_hosts_file" in host["data"]]
 
 
+@pytest.mark.parametrize("home", ["never used SSH", "cannot be written to"])
+def test_there_is_a_file_for_their_host_keys(tmp_path: Path, home: str) -> None:
+    """As ssh(1) would make it at the first connection; pyinfra would fail there."""
+    folder = tmp_path if home == "never used SSH" else Path("/dev/null")
+    run = subprocess.run(
+        [sys.executable, "-m", "pyinfra", "inventory/lab.py", "debug-inventory", "--json"],
+        cwd=ROOT,
+        env={**os.environ, "CILIUMLAB_TOPOLOGY": str(EXAMPLE), "HOME": str(folder)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    made = {
+        str(path.relative_to(folder)): path.stat().st_mode & 0o777
+        for path in (tmp_path / ".ssh", tmp_path / ".ssh" / "known_hosts")
+        if path.exists()
+    }
+    assert made == ({".ssh": 0o700, ".ssh/known_hosts": 0o600} if folder == tmp_path else {})
+
+
 def test_they_are_shown_and_left_alone() -> None:
     result = ciliumlab("status", "--json")
     assert result.exit_code == 0, result.output
