@@ -36,7 +36,7 @@ _DUMP = f"{_PROGRAM} --config {CONFIGURATION} config dump"
 # unless yet others are imported, of which nobody here knows.
 _KEPT = "/var/cache/ciliumlab/containerd"
 _FILES = f"$(echo $(stat -L -c '%n %i %s %.Z' {_PROGRAM} {CONFIGURATION} {' '.join(_IMPORTS)} 2>/dev/null))"
-_IMPORTING = f"grep -qs '^ *imports' {CONFIGURATION} {_IMPORTS[1]}"
+_IMPORTING = f"grep -qs imports {CONFIGURATION} {_IMPORTS[1]}"
 
 # To be carried out when these files have changed, and are as they will be for long.
 KEEP = (

@@ -6,7 +6,9 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -52,21 +54,27 @@ def test_it_plans(monkeypatch: pytest.MonkeyPatch, topology: Topology) -> None:
     }
 
 
-def test_pyinfra_is_told_how_to_reach_each(topology: Topology) -> None:
-    kept = {name: value for name, value in os.environ.items() if name != "CILIUMLAB_STATE"}
+def inventory(environment: Mapping[str, str]) -> list[dict[str, Any]]:
+    """The hosts that pyinfra reads from it."""
     run = subprocess.run(
         [sys.executable, "-m", "pyinfra", "inventory/lab.py", "debug-inventory", "--json"],
         cwd=ROOT,
-        env=kept | {"CILIUMLAB_TOPOLOGY": str(EXAMPLE)},
+        env={**environment, "CILIUMLAB_TOPOLOGY": str(EXAMPLE)},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         check=False,
     )
     assert run.returncode == 0, run.stderr
+    hosts: list[dict[str, Any]] = json.loads(run.stdout)
+    return hosts
+
+
+def test_pyinfra_is_told_how_to_reach_each(topology: Topology) -> None:
+    hosts = inventory({name: value for name, value in os.environ.items() if name != "CILIUMLAB_STATE"})
     reach = {
         host["name"]: tuple(host["data"].get(f"ssh_{key}") for key in ("hostname", "port", "user", "key"))
-        for host in json.loads(run.stdout)
+        for host in hosts
     }
     key = "~/.ssh/own-machines"
     assert reach == {
@@ -76,23 +84,14 @@ def test_pyinfra_is_told_how_to_reach_each(topology: Topology) -> None:
         "worker-c": ("worker-c.example.org", 2222, "root", key),
         "router": ("192.0.2.9", 22, "ops", key),
     }
-    assert not [host["name"] for host in json.loads(run.stdout) if "ssh_known_hosts_file" in host["data"]]
+    assert not [host["name"] for host in hosts if "ssh_known_hosts_file" in host["data"]]
 
 
 @pytest.mark.parametrize("home", ["never used SSH", "cannot be written to"])
 def test_there_is_a_file_for_their_host_keys(tmp_path: Path, home: str) -> None:
     """As ssh(1) would make it at the first connection; pyinfra would fail there."""
     folder = tmp_path if home == "never used SSH" else Path("/dev/null")
-    run = subprocess.run(
-        [sys.executable, "-m", "pyinfra", "inventory/lab.py", "debug-inventory", "--json"],
-        cwd=ROOT,
-        env={**os.environ, "CILIUMLAB_TOPOLOGY": str(EXAMPLE), "HOME": str(folder)},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert run.returncode == 0, run.stderr
+    inventory({**os.environ, "HOME": str(folder)})
     made = {
         str(path.relative_to(folder)): path.stat().st_mode & 0o777
         for path in (tmp_path / ".ssh", tmp_path / ".ssh" / "known_hosts")

@@ -90,9 +90,10 @@ def test_another_file_beside_it(machine: Machine) -> None:
     assert found(machine)[2] == 2
 
 
-def test_what_is_imported_from_elsewhere_may_change_unseen(machine: Machine) -> None:
+@pytest.mark.parametrize("key", ["imports", "\timports", '"imports"'])
+def test_what_is_imported_from_elsewhere_may_change_unseen(machine: Machine, key: str) -> None:
     keep(machine)
-    machine.at(CONFIGURATION).write_text('imports = ["/srv/*.toml"]\n')
+    machine.at(CONFIGURATION).write_text(f'{key} = ["/srv/*.toml"]\n')
     keep(machine)
     assert not machine.at(_KEPT).exists()
     assert found(machine)[2] == 2
