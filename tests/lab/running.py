@@ -294,16 +294,19 @@ class RunningLab:
         """What tells this boot of a machine from all others; empty when it does not answer."""
         return self._shell(name, "cat /proc/sys/kernel/random/boot_id", _LOOK).stdout
 
-    def reboot(self) -> None:
-        """Reboot all machines from within, and wait until each has booted anew."""
+    def reboot(self, ways: Mapping[str, str]) -> None:
+        """Reboot all machines from within, and wait until each has booted anew.
+
+        ``ways`` has commands for machines that are to do it in another way than in good order.
+        """
         before = self.everywhere(self.boot)
         deadline = time.monotonic() + _LONG
 
         def reboot(name: str) -> None:
             while (boot := self.boot(name)) in ("", before[name]):
                 assert time.monotonic() < deadline, f"{name} does not come back"
-                if boot:  # it is not told yet, or did not hear it
-                    self._shell(name, "systemctl reboot", _LOOK)  # it may be gone before it can answer
+                if boot:  # it is not told yet, or did not hear it; and it may be gone before it can answer
+                    self._shell(name, ways.get(name, "systemctl reboot"), _LOOK)
                 time.sleep(0.5)
 
         self.everywhere(reboot)
