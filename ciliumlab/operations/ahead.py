@@ -4,8 +4,8 @@ pyinfra reads each fact when an operation asks for it, and a remote command cost
 where nothing is to be changed, a run spends its time on little else. So an operation is rehearsed when it is
 declared, up to its first question (or several, where it says so), and the first operation of a stage that is
 carried out on a host has them all answered at once, with those of later stages that are ``early`` facts. A
-command that may change a host makes the answers of all hosts void. A host that was changed is asked one by
-one for the rest of the stage, and stage by stage from then on, as it will probably be changed again.
+command that may change a host makes the answers of all hosts void. A host that was changed is asked operation
+by operation for the rest of the stage, and stage by stage from then on, as it will probably be changed again.
 
 What only inspects does so before this run has its hosts to itself, and reads nothing ahead for what changes.
 """
@@ -52,7 +52,8 @@ class _Declared:
 
 @dataclass
 class _Answers:
-    """Of one host, by the operation's hash; ``changed`` holds the stages in which the host was changed.
+    """Of one host, by the operation's hash; ``changed`` holds the stages in which the host was changed, and
+    ``answered`` the operations that have been answered once.
 
     ``known`` is what was asked at ``time``, a value of ``_time``, in the order of each one's questions; None
     for what could not be read, or has been given out.
@@ -62,6 +63,7 @@ class _Answers:
     known: dict[str, list[Any]] = field(default_factory=dict)
     time: int = 0
     changed: set[str | None] = field(default_factory=set)
+    answered: set[str] = field(default_factory=set)
 
 
 _hosts: WeakKeyDictionary[Host, _Answers] = WeakKeyDictionary()
@@ -126,14 +128,16 @@ def answer(host: Host, asked: Asked) -> Any:
         return None
     if answers.time != _time:
         answers.known.clear()
-    if operation not in answers.known and declared.stage not in answers.changed:
-        together = {one: answers.declared[one].asked for one in _coming(host, operation, answers)}
+    if operation not in answers.known and operation not in answers.answered:
+        coming = [operation] if declared.stage in answers.changed else _coming(host, operation, answers)
+        together = {one: answers.declared[one].asked for one in coming}
         questions = [question for own in together.values() for question in own]
         if len(questions) > 1:
             answers.time = _time
             found = host.get_fact(Together, asked=questions) or [None] * len(questions)
             values = iter(found)
             answers.known.update({one: [next(values) for _ in own] for one, own in together.items()})
+    answers.answered.add(operation)
     known = answers.known.get(operation)
     if known is None:
         return None
