@@ -25,7 +25,6 @@ _ANSWERING = (
     "timeout 20 ctr plugins list |"
     ' awk \'$1 == "io.containerd.grpc.v1" && $2 == "cri" && $NF == "ok" { ok = 1 } END { exit !ok }\''
 )
-# ctr waits long for a daemon that is not there.
 SERVING = f"systemctl is-active --quiet containerd.service && {_ANSWERING}"
 
 _PROGRAM = "/usr/bin/containerd"
@@ -35,24 +34,27 @@ _DUMP = f"{_PROGRAM} --config {CONFIGURATION} config dump"
 # for them takes a quarter of the time in which a node answers. So they are kept with what these files were,
 # unless yet others are imported, of which nobody here knows.
 _KEPT = "/var/cache/ciliumlab/containerd"
-_FILES = f"$(echo $(stat -L -c '%n %i %s %.Z' {_PROGRAM} {CONFIGURATION} {' '.join(_IMPORTS)} 2>/dev/null))"
+_FILES = f"$(stat -L -c '%.Z %i %s %n' {_PROGRAM} {CONFIGURATION} {' '.join(_IMPORTS)} 2>/dev/null)"
 _IMPORTING = f"grep -qs imports {CONFIGURATION} {_IMPORTS[1]}"
 
 # To be carried out when these files have changed, and are as they will be for long.
 KEEP = (
-    f'files="{_FILES}"; if said=$({_PROGRAM} --version && {_DUMP}) && ! {_IMPORTING}; then'
-    f' mkdir -p {posixpath.dirname(_KEPT)} && printf \'%s\\n\' "$files" "$said" > {_KEPT}.new &&'
+    f"files={_FILES}; if said=$({_PROGRAM} --version && {_DUMP}) && ! {_IMPORTING}; then"
+    f' mkdir -p {posixpath.dirname(_KEPT)} && printf \'%s\\n\' "$(echo $files)" "$said" > {_KEPT}.new &&'
     f" mv {_KEPT}.new {_KEPT}; else rm -f {_KEPT}; fi"
 )
 _SAID = (
-    f'read -r files < {_KEPT}; if [ -n "$files" ] && [ "$files" = "{_FILES}" ]; then sed 1d {_KEPT}; else'
+    f'read -r kept < {_KEPT}; if [ "$kept" ] && [ "$kept" = "$(echo $files)" ]; then sed 1d {_KEPT}; else'
     f" {_PROGRAM} --version || echo; {_DUMP} || {_DUMP} 2>&1 >/dev/null | tail -n 1 | sed 's/^/# /'; fi"
 )
 
-# What follows asks nothing that stands in this already.
-_SERVICE = (
-    "systemctl show containerd.service --timestamp=unix"
-    " -p ActiveState,MainPID,ExecStart,ExecMainStartTimestamp"
+# The daemon's command line: of its unit's processes, shims that outlive it among them, the one of its name.
+# The second path is where cgroups are of version 1.
+_DAEMON = (
+    "daemon=; for cgroup in /sys/fs/cgroup /sys/fs/cgroup/systemd; do while read -r pid; do"
+    ' read -r name < "/proc/$pid/comm"; if [ "$name" = containerd ]; then daemon=$pid; fi;'
+    ' done < "$cgroup/system.slice/containerd.service/cgroup.procs"; done;'
+    ' [ -z "$daemon" ] || tr "\\0" "\\n" < "/proc/$daemon/cmdline"'
 )
 
 
@@ -73,17 +75,17 @@ class ContainerdState(TypedDict):
     """``version`` is "1.7.27", empty where containerd is not installed.
 
     ``cri`` is None where the configuration cannot be read, for the reason in ``trouble``. ``serving`` is
-    true when the daemon answers and its CRI plugin works, ``outdated`` when it was started before a file
-    changed that it reads only then, and ``reads`` is the file that it was told to read at its start, or
-    will be at its next one if that is another. ``containers`` is how many of Kubernetes' are running.
+    true when the daemon answers and its CRI plugin works; ``command`` is its command line, empty when it does
+    not run. ``changed`` is when the last one of the files was that it reads at its start, in seconds since
+    the epoch. ``containers`` is how many of Kubernetes' are running.
     """
 
     version: str
     cri: Cri | None
     trouble: str
     serving: bool
-    outdated: bool
-    reads: str
+    command: list[str]
+    changed: int
     containers: int
 
 
@@ -95,14 +97,12 @@ class Containerd(State[ContainerdState]):
     @override
     def command(self) -> str:
         return sections(
+            # What follows asks nothing that one before it has found out already.
+            files=f"files={_FILES}; printf '%s\\n' \"$files\"",
             said=_SAID,
-            service=f"service=$({_SERVICE}); printf '%s\\n' \"$service\"",
-            arguments='pid=${service#*MainPID=}; tr "\\0" "\\n" < "/proc/${pid%%[!0-9]*}/cmdline"',
-            changed=f"stat -c %Z {CONFIGURATION} {' '.join(_IMPORTS)}",
-            serving=(
-                'case "$service" in *ActiveState=active*|*ActiveState=reloading*)'
-                f" {_ANSWERING} && echo yes;; esac"
-            ),
+            command=_DAEMON,
+            # ctr waits long for a daemon that is not there.
+            serving=f'[ "$daemon" ] && {_ANSWERING} && echo yes',
             containers=f"ls {_TASKS}",
         )
 
@@ -112,38 +112,19 @@ class Containerd(State[ContainerdState]):
         line, *dump = found["said"]
         version = re.match(r"containerd \S+ v?(\d[\d.]*\d)", line)
         trouble = dump[0].removeprefix("# ") if dump and dump[0].startswith("# ") else ""
-        service = dict(line.partition("=")[::2] for line in found["service"])
-        # "@1700000000"; empty for what never ran.
-        started = int(service.get("ExecMainStartTimestamp", "").lstrip("@") or 0)
+        files = [line.split(" ", 3) for line in found["files"] if line]
         return ContainerdState(
             version=version[1] if version else "",
             cri=_cri(tomllib.loads("\n".join(dump))) if dump and not trouble else None,
             trouble=trouble,
             serving="yes" in found["serving"],
-            outdated=any(int(changed) > started for changed in found["changed"]),
-            reads=_other(
-                _configuration(found["arguments"]), _configuration(_argv(service.get("ExecStart", "")))
+            command=found["command"],
+            # The program is another one when its package has been upgraded, which restarts it as it pleases.
+            changed=max(
+                (int(time.partition(".")[0]) for time, *_, path in files if path != _PROGRAM), default=0
             ),
             containers=len(found["containers"]),
         )
-
-
-def _other(now: str, next: str) -> str:
-    return next if now == CONFIGURATION else now
-
-
-def _argv(show: str) -> list[str]:
-    """The words of a command in "{ path=/usr/bin/containerd ; argv[]=/usr/bin/containerd ; … }"."""
-    return show.partition("argv[]=")[2].partition(" ;")[0].split()
-
-
-def _configuration(arguments: list[str]) -> str:
-    """The file that a daemon with this command line reads: ``-c FILE``, ``--config=FILE``, or its own."""
-    for option, value in zip(arguments, [*arguments[1:], ""], strict=False):
-        name, equals, attached = option.partition("=")
-        if name in ("-c", "--config", "-config"):
-            return attached if equals else value
-    return CONFIGURATION
 
 
 def _cri(dump: dict[str, Any]) -> Cri:

@@ -13,7 +13,6 @@ from ciliumlab.facts.shell import (
     FileText,
     Joined,
     Sections,
-    State,
     contents,
     listing,
     parse_contents,
@@ -43,7 +42,7 @@ class Files(Joined[dict[str, FileState]]):
         return {path: value[path] for path in arguments["paths"] if path in value}
 
 
-class Texts(State[dict[str, FileText]]):
+class Texts(Joined[dict[str, FileText]]):
     """Mode, owner and text of small files.
 
     + paths: absolute paths; one that does not exist is not in the answer
@@ -58,3 +57,7 @@ class Texts(State[dict[str, FileText]]):
     @override
     def parse(self, found: Sections) -> dict[str, FileText]:
         return parse_contents(found["files"])
+
+    @override
+    def part(self, value: dict[str, FileText], arguments: Mapping[str, Any]) -> dict[str, FileText]:
+        return {path: value[path] for path in arguments["paths"] if path in value}

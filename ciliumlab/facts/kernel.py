@@ -1,4 +1,4 @@
-"""The running kernel: its modules and its settings, with the files that carry them over a reboot."""
+"""The running kernel: its modules and its settings."""
 
 from __future__ import annotations
 
@@ -7,17 +7,7 @@ from typing import TypedDict
 
 from typing_extensions import override
 
-from ciliumlab.facts.shell import (
-    CONTAINER,
-    FileState,
-    Sections,
-    State,
-    listing,
-    parse_listing,
-    quoted,
-    sections,
-)
-from ciliumlab.facts.systemd import by_file, configuration
+from ciliumlab.facts.shell import CONTAINER, Sections, State, quoted, sections
 
 
 class ModuleState(TypedDict):
@@ -28,25 +18,20 @@ class ModuleState(TypedDict):
 
     loaded: list[str]
     container: bool
-    files: dict[str, FileState]
 
 
 class Modules(State[ModuleState]):
-    """Kernel modules that are there, and the file that loads them at boot.
-
-    + file: absolute path of the modules-load.d file
-    """
+    """Kernel modules that are there."""
 
     early = True
 
     @override
-    def command(self, file: str) -> str:
+    def command(self) -> str:
         return sections(
             container=CONTAINER,
             loaded='while read -r name _; do echo "$name"; done < /proc/modules',
             # Paths such as kernel/net/bridge/br_netfilter.ko.
             builtin="read -r kernel < /proc/sys/kernel/osrelease; cat /lib/modules/$kernel/modules.builtin",
-            files=listing([file]),
         )
 
     @override
@@ -55,7 +40,6 @@ class Modules(State[ModuleState]):
         return ModuleState(
             loaded=sorted({module_name(name) for name in names}),
             container=bool(found["container"]),
-            files=parse_listing(found["files"]),
         )
 
 
@@ -65,33 +49,25 @@ def module_name(name: str) -> str:
 
 
 class SysctlState(TypedDict):
-    """``values`` of the keys that exist, blanks normalised to single spaces.
-
-    ``boot`` is what each file of sysctl.d sets at boot, in the order of their names: keys and values by path.
-    """
+    """``values`` of the keys that exist, blanks normalised to single spaces."""
 
     values: dict[str, str]
-    boot: dict[str, dict[str, str]]
     container: bool
-    files: dict[str, FileState]
 
 
 class Sysctls(State[SysctlState]):
-    """Kernel settings as they run, the file that sets them at boot, and what else does.
+    """Kernel settings as they run.
 
     + keys: names as sysctl(8) writes them, "net.ipv4.ip_forward"
-    + file: absolute path of the sysctl.d file
     """
 
     early = True
 
     @override
-    def command(self, keys: list[str], file: str) -> str:
+    def command(self, keys: list[str]) -> str:
         return sections(
             container=CONTAINER,
             values=f"grep -H '' -- {quoted(sysctl_path(key) for key in keys)}",
-            boot=configuration("sysctl.d"),
-            files=listing([file]),
         )
 
     @override
@@ -102,18 +78,14 @@ class Sysctls(State[SysctlState]):
             values[path] = " ".join(value.split())
         return SysctlState(
             values={sysctl_key(path): value for path, value in values.items()},
-            boot=_boot(found["boot"]),
             container=bool(found["container"]),
-            files=parse_listing(found["files"]),
         )
 
 
-def _boot(lines: list[str]) -> dict[str, dict[str, str]]:
-    return {path: dict(map(_setting, there)) for path, there in by_file(lines).items()}
-
-
-def _setting(line: str) -> tuple[str, str]:
-    """sysctl.d(5): a key may begin with a hyphen, and is a path when its first separator is a slash."""
+def sysctl_setting(line: str) -> tuple[str, str]:
+    """The key and the value in a line of sysctl.d(5), where a key may begin with a hyphen, and is a path when
+    its first separator is a slash.
+    """
     key, _, value = line.partition("=")
     key = key.strip().removeprefix("-")
     separator = re.search("[./]", key)

@@ -13,6 +13,7 @@ from ciliumlab.facts.shell import FileText, Sections, State, contents, parse_con
 # netplan(5): a file in /run takes the place of one with the same name in /etc, and that of one in /lib.
 FOLDERS = ("/lib/netplan", "/etc/netplan", "/run/netplan")
 NETWORKD_FOLDER = "/etc/systemd/network"
+_NETWORKD_FILES = (f"{NETWORKD_FOLDER}/*.netdev", f"{NETWORKD_FOLDER}/*.network")
 
 
 class Link(TypedDict):
@@ -52,8 +53,7 @@ class Network(State[NetworkState]):
     @override
     def command(self) -> str:
         return sections(
-            files=contents(*(f"{folder}/*.yaml" for folder in FOLDERS)),
-            networkd=contents(f"{NETWORKD_FOLDER}/*.netdev", f"{NETWORKD_FOLDER}/*.network"),
+            files=contents(*(f"{folder}/*.yaml" for folder in FOLDERS), *_NETWORKD_FILES),
             links="ip -json -details address",
             routes="ip -json -4 route",
         )
@@ -63,9 +63,11 @@ class Network(State[NetworkState]):
         links = json.loads("\n".join(found["links"]))
         # Without any route ip prints nothing at all, or an empty list, as its version pleases.
         routes = json.loads("\n".join(found["routes"]) or "[]")
+        files = parse_contents(found["files"])
+        networkd = {path: file for path, file in files.items() if path.startswith(f"{NETWORKD_FOLDER}/")}
         return NetworkState(
-            files=parse_contents(found["files"]),
-            networkd=parse_contents(found["networkd"]),
+            files={path: file for path, file in files.items() if path not in networkd},
+            networkd=networkd,
             links={link["ifname"]: _link(link) for link in links if "ifname" in link},
             # What has no interface of its own (a blackhole, several gateways) is not netplan's.
             routes=[_route(route) for route in routes if "dev" in route],

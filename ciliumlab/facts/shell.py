@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from base64 import b64decode
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Generic, TypedDict, TypeVar, get_args
 
 from pyinfra.api.exceptions import FactProcessError
@@ -16,7 +16,9 @@ from ciliumlab.facts.kinds import check
 # No tool that is asked prints a line that begins so.
 _MARK = "==ciliumlab== "
 
-_STAT_FORMAT = "%a|%U:%G|%F|%n"
+# Mode, owner, kind, time of the last change, size, name. When a file was last written does not tell whether
+# it is another one: what is changed and put back by mv(1) is as old as ever.
+_STAT = "stat -c '%a|%U:%G|%F|%Z|%s|%n'"
 
 # A line where the host is a container, which shares the kernel of its own host: there, and only there,
 # systemd leaves this file when it starts. systemd-detect-virt(1) reads it too.
@@ -103,18 +105,20 @@ def quoted(words: Iterable[str]) -> str:
 class FileState(TypedDict):
     """A file as it is: ``mode`` in octal digits ("644"), ``owner`` as "user:group".
 
-    ``sha256`` is None for what is no regular file (a directory, a link).
+    ``sha256`` is None for what is no regular file (a directory, a link). ``changed`` is when it was, if only
+    in its mode, in seconds since the epoch.
     """
 
     mode: str
     owner: str
     sha256: str | None
+    changed: int
 
 
 def listing(paths: Iterable[str]) -> str:
-    """A command for `parse_listing`: mode, owner, kind and SHA-256 of the files that exist."""
+    """A command for `parse_listing`: mode, owner, kind, time and SHA-256 of the files that exist."""
     names = quoted(paths)
-    return f"stat -c {shlex.quote(_STAT_FORMAT)} -- {names}; sha256sum -- {names}"
+    return f"{_STAT} -- {names}; sha256sum -- {names}"
 
 
 def parse_listing(lines: Iterable[str]) -> dict[str, FileState]:
@@ -122,9 +126,9 @@ def parse_listing(lines: Iterable[str]) -> dict[str, FileState]:
     files: dict[str, FileState] = {}
     regular = set()
     for line in lines:
-        if line.count("|") >= 3:
-            mode, owner, kind, path = line.split("|", 3)
-            files[path] = FileState(mode=mode, owner=owner, sha256=None)
+        if line.count("|") >= 5:
+            mode, owner, kind, changed, _size, path = line.split("|", 5)
+            files[path] = FileState(mode=mode, owner=owner, sha256=None, changed=int(changed))
             if kind.startswith("regular"):
                 regular.add(path)
         else:
@@ -149,17 +153,22 @@ def contents(*words: str) -> str:
     ``words`` go to the shell as they are and may be patterns; quote names that come from outside.
     """
     return (
-        f'for path in {" ".join(words)}; do if [ -f "$path" ]; then'
-        f' stat -L -c {shlex.quote(_STAT_FORMAT)} -- "$path"; base64 -w0 -- "$path"; echo; fi; done'
+        f'set --; for path in {" ".join(words)}; do [ ! -f "$path" ] || set -- "$@" "$path"; done;'
+        f' [ $# = 0 ] || {{ {_STAT} -L -- "$@"; cat -- "$@" | base64 -w0; echo; }}'
     )
 
 
-def parse_contents(lines: Iterable[str]) -> dict[str, FileText]:
+def parse_contents(lines: Sequence[str]) -> dict[str, FileText]:
     """Files by path. Bytes that are no UTF-8 become surrogates, so that nothing is lost."""
+    *heads, encoded = lines or [""]
+    contents = b64decode(encoded, validate=True)
     files: dict[str, FileText] = {}
-    pairs = iter(lines)
-    for head in pairs:
-        mode, owner, _kind, path = head.split("|", 3)
-        text = b64decode(next(pairs, ""), validate=True).decode(errors="surrogateescape")
+    end = 0
+    for head in heads:
+        mode, owner, _kind, _changed, size, path = head.split("|", 5)
+        begin, end = end, end + int(size)
+        text = contents[begin:end].decode(errors="surrogateescape")
         files[path] = FileText(mode=mode, owner=owner, text=text)
+    if end != len(contents):
+        raise ValueError("a file was changed while it was read")
     return files

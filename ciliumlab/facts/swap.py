@@ -6,31 +6,37 @@ from typing import TypedDict
 
 from typing_extensions import override
 
-from ciliumlab.facts.shell import (
-    CONTAINER,
-    FileText,
-    Sections,
-    State,
-    contents,
-    parse_contents,
-    quoted,
-    sections,
-)
+from ciliumlab.facts.shell import CONTAINER, Sections, State, quoted, sections
 
 # Units that make swap by a script of their own instead of a swap unit: Debian's zram-tools,
 # dphys-swapfile and swapspace, Ubuntu's zram-config.
 SWAP_SERVICES = ("dphys-swapfile.service", "swapspace.service", "zram-config.service", "zramswap.service")
+
+# systemd.unit(5), "Unit File Load Path" and "Generators", without what no package or administrator uses.
+_FOLDERS = (
+    *("/etc/systemd/system", "/run/systemd/system", "/run/systemd/transient"),
+    *("/usr/local/lib/systemd/system", "/usr/lib/systemd/system"),
+    *("/run/systemd/generator.early", "/run/systemd/generator", "/run/systemd/generator.late"),
+)
+_PATTERNS = " ".join(f"$folder/{name}" for name in ("*.swap", *SWAP_SERVICES))
+
+# systemd takes long to list unit files. As a rule there is none but swap.target's, which the files tell, too.
+_UNITS = (
+    f"swaps=; for folder in {' '.join(_FOLDERS)}; do for unit in {_PATTERNS}; do"
+    ' if [ -e "$unit" ] || [ -L "$unit" ]; then swaps=yes; fi; done; done; if [ "$swaps" ]; then'
+    f" systemctl list-unit-files --no-legend --no-pager swap.target '*.swap' {quoted(SWAP_SERVICES)};"
+    " elif [ /etc/systemd/system/swap.target -ef /dev/null ]; then echo swap.target masked;"
+    " else echo swap.target static; fi"
+)
 
 
 class SwapState(TypedDict):
     """``used`` names what is swapped to; ``units`` maps units that swap to their file state.
 
     A file state is "masked", "enabled", "generated" … as ``systemctl list-unit-files`` prints it.
-    ``fstab`` is None where there is none.
     """
 
     used: list[str]
-    fstab: FileText | None
     units: dict[str, str]
     container: bool
 
@@ -45,11 +51,7 @@ class Swap(State[SwapState]):
         return sections(
             container=CONTAINER,
             used='while read -r path _; do [ "$path" = Filename ] || echo "$path"; done < /proc/swaps',
-            fstab=contents("/etc/fstab"),
-            units=(
-                "systemctl list-unit-files --no-legend --no-pager"
-                f" swap.target '*.swap' {quoted(SWAP_SERVICES)}"
-            ),
+            units=_UNITS,
         )
 
     @override
@@ -60,7 +62,6 @@ class Swap(State[SwapState]):
             units[name] = state
         return SwapState(
             used=found["used"],
-            fstab=parse_contents(found["fstab"]).get("/etc/fstab"),
             units=units,
             container=bool(found["container"]),
         )

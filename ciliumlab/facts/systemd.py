@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Iterable, Mapping
 from typing import Any, TypedDict
 
 from typing_extensions import override
 
-from ciliumlab.facts.shell import FileState, Joined, Sections, State, listing, parse_listing, quoted, sections
+from ciliumlab.facts.shell import Joined, Sections, quoted, sections
 
 # Where operations note, until it is done, that a unit must be restarted to read files that changed. It
 # lies in memory: a reboot starts every unit anew, and with that the note is void.
@@ -23,67 +22,54 @@ class Unit(TypedDict):
 
     ``load`` is "loaded", "not-found", "masked" …; ``active`` is "active", "inactive", "failed" …;
     ``file`` is "enabled", "disabled", "static" …, empty for one without a file. ``started`` is when its
-    process was, in seconds since the epoch; 0 for one that never ran, or starts none.
+    process was, in seconds since the epoch; 0 for one that never ran, or starts none. ``command`` is what its
+    next start runs, empty for one that runs nothing.
     """
 
     load: str
     active: str
     file: str
     started: int
+    command: list[str]
 
 
 class UnitState(TypedDict):
-    """Units by the name that was asked for, and files that they read. ``changed`` is when each of these
-    was, if only in its mode, in seconds since the epoch; ``restarts`` are units for which one was noted.
-    """
+    """Units by the name that was asked for; ``restarts`` are units for which one was noted."""
 
     units: dict[str, Unit]
-    files: dict[str, FileState]
-    changed: dict[str, int]
     restarts: list[str]
 
 
 class Units(Joined[UnitState]):
-    """State of several units, of files that belong to them, and of restarts that are still to be done.
+    """State of several units, and restarts that are still to be done.
 
     + units: full names, as "ssh.service"; a name that does not exist has ``load`` "not-found"
-    + files: absolute paths to list beside them
     """
 
     early = True
 
     @override
-    def command(self, units: list[str], files: list[str] | None = None) -> str:
+    def command(self, units: list[str]) -> str:
         # One block of properties a name, in the order asked, whether the name exists or is an alias.
-        properties = "LoadState,ActiveState,UnitFileState,ExecMainStartTimestamp"
+        properties = "LoadState,ActiveState,UnitFileState,ExecMainStartTimestamp,ExecStart"
         return sections(
             units=f"systemctl show --timestamp=unix --property={properties} -- {quoted(units)}",
             names=f"printf '%s\\n' {quoted(units)}",
             restarts=f'for note in {RESTART_NOTES}/*; do [ ! -e "$note" ] || echo "${{note##*/}}"; done',
-            # When a file was last written does not tell: one that is changed and put back by mv(1) is as
-            # old as ever.
-            changed=f"stat -c '%Z %n' -- {quoted(files)}" if files else "true",
-            files=listing(files) if files else "true",
         )
 
     @override
     def parse(self, found: Sections) -> UnitState:
         blocks = "\n".join(found["units"]).split("\n\n")
-        changed = [line.split(" ", 1) for line in found["changed"]]
         return UnitState(
             units={name: _unit(block) for name, block in zip(found["names"], blocks, strict=True)},
-            files=parse_listing(found["files"]),
-            changed={path: int(time) for time, path in changed},
             restarts=found["restarts"],
         )
 
     @override
     def part(self, value: UnitState, arguments: Mapping[str, Any]) -> UnitState:
-        files = arguments.get("files") or ()
         return UnitState(
             units={name: value["units"][name] for name in arguments["units"]},
-            files={path: value["files"][path] for path in files if path in value["files"]},
-            changed={path: value["changed"][path] for path in files if path in value["changed"]},
             restarts=value["restarts"],
         )
 
@@ -97,30 +83,32 @@ def _unit(block: str) -> Unit:
         active=values["ActiveState"],
         file=values["UnitFileState"],
         started=int(started or 0),
+        # "{ path=/usr/sbin/sshd ; argv[]=/usr/sbin/sshd -D $SSHD_OPTS ; … }"; of several, the first.
+        command=values.get("ExecStart", "").partition("argv[]=")[2].partition(" ;")[0].split(),
     )
 
 
-class Settings(State[dict[str, dict[str, str]]]):
-    """What each of systemd's configuration files of one kind sets, ``Section.key`` and value by path, in the
-    order in which they are read: the last one that sets a key counts.
+class Configuration(Joined[dict[str, list[str]]]):
+    """The lines that are no comments of each configuration file of some kinds, by its path, in the order in
+    which systemd reads those of a kind: the last one that sets a key counts.
 
-    + kind: as systemd-analyze(1) names it, "systemd/networkd.conf"
+    + kinds: as systemd-analyze(1) names them, "systemd/networkd.conf", "sysctl.d"
     """
 
     early = True
 
     @override
-    def command(self, kind: str) -> str:
-        return sections(settings=configuration(kind))
+    def command(self, kinds: list[str]) -> str:
+        return sections(configuration=f"systemd-analyze cat-config -- {quoted(kinds)}")
 
     @override
-    def parse(self, found: Sections) -> dict[str, dict[str, str]]:
-        return {path: settings(lines) for path, lines in by_file(found["settings"]).items()}
+    def parse(self, found: Sections) -> dict[str, list[str]]:
+        return by_file(found["configuration"])
 
-
-def configuration(kind: str) -> str:
-    """A command that prints all files of a kind, for `by_file`."""
-    return f"systemd-analyze cat-config -- {shlex.quote(kind)}"
+    @override
+    def part(self, value: dict[str, list[str]], arguments: Mapping[str, Any]) -> dict[str, list[str]]:
+        kinds = arguments["kinds"]
+        return {path: lines for path, lines in value.items() if any(f"/{kind}" in path for kind in kinds)}
 
 
 def by_file(lines: Iterable[str]) -> dict[str, list[str]]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 
 from pyinfra.context import host
 
 from ciliumlab.facts.apt import Packages
 from ciliumlab.facts.containerd import CONFIGURATION, KEEP, SERVING, Containerd, ContainerdState
+from ciliumlab.facts.files import Files
+from ciliumlab.facts.systemd import Units
 from ciliumlab.facts.together import Asked
 from ciliumlab.operations import apt, systemd
 from ciliumlab.operations.api import Commands, Refused, operation, read, reads_first
@@ -75,17 +77,20 @@ def running(configurations: Mapping[int, str], sandbox_image: str, version: str 
     What counts is what the daemon runs with: this file, other files and defaults together, as of its
     last start. It is restarted only when a file has changed since, or when it does not serve kubelet.
     """
-    reads_first(Asked(Containerd, {}), systemd.question([UNIT], [CONFIGURATION]))
-    found = read(Containerd)
+    reads_first(
+        Asked(Containerd, {}), Asked(Units, {"units": [UNIT]}), Asked(Files, {"paths": [CONFIGURATION]})
+    )
+    found, units, files = read(Containerd), read(Units, units=[UNIT]), read(Files, paths=[CONFIGURATION])
     text = configurations[_format(found["version"] or version)]
-    lagging = bool(found["version"]) and (found["outdated"] or not found["serving"])
-    changes = systemd.starts([UNIT], {CONFIGURATION: File(text=text)}, outdated=[UNIT] if lagging else [])
+    deaf = bool(found["version"]) and not found["serving"]
+    outdated = [UNIT] if deaf else systemd.behind(units, found["changed"])
+    changes = systemd.starts(units, {CONFIGURATION: File(text=text)}, files, outdated)
     if changes:
         yield from changes
         yield Shell(_WAIT, seconds=2 * _PATIENCE)
         yield Shell(KEEP)
-        found = read(Containerd)
-    if wrong := list(_wrong(found, sandbox_image)):
+        found, units = read(Containerd), read(Units, units=[UNIT])
+    if wrong := list(_wrong(found, units["units"][UNIT]["command"], sandbox_image)):
         raise Refused(
             f"containerd does not run with what {CONFIGURATION} says: {', '.join(wrong)};"
             " see what else it reads: /etc/containerd/conf.d, and drop-ins by `systemctl cat containerd`"
@@ -103,14 +108,15 @@ def _format(version: str) -> int:
     return 3 if version and parsed(version) >= (2,) else 2
 
 
-def _wrong(found: ContainerdState, sandbox_image: str) -> Iterator[str]:
-    """What the daemon runs with and should not."""
+def _wrong(found: ContainerdState, starts: Sequence[str], sandbox_image: str) -> Iterator[str]:
+    """What the daemon runs with and should not, or will; ``starts`` is what its unit runs."""
     cri = found["cri"]
     if cri is None:
         yield found["trouble"] or "its configuration cannot be read"
         return
-    if found["reads"] != CONFIGURATION:
-        yield f"it is started to read {found['reads']}"
+    for path in dict.fromkeys([_configuration(found["command"]), _configuration(starts)]):
+        if path != CONFIGURATION:
+            yield f"it is started to read {path}"
     if cri["disabled"]:
         yield "the CRI plugin is disabled"
     if not cri["systemd_cgroup"]:
@@ -121,3 +127,12 @@ def _wrong(found: ContainerdState, sandbox_image: str) -> Iterator[str]:
         yield f"CNI plugins are looked for in {' and '.join(cri['cni_programs'])}, not in {_CNI_PROGRAMS}"
     if cri["cni_configuration"] != _CNI_CONFIGURATION:
         yield f"CNI is configured in {cri['cni_configuration']}, not in {_CNI_CONFIGURATION}"
+
+
+def _configuration(command: Sequence[str]) -> str:
+    """The file that a daemon with this command line reads: ``-c FILE``, ``--config=FILE``, or its own."""
+    for option, value in zip(command, [*command[1:], ""], strict=False):
+        name, equals, attached = option.partition("=")
+        if name in ("-c", "--config", "-config"):
+            return attached if equals else value
+    return CONFIGURATION

@@ -7,10 +7,13 @@ from typing import TypedDict
 
 from pyinfra.context import host
 
-from ciliumlab.facts.hosts import HOSTS_FILE, HostsFile
+from ciliumlab.facts.files import Texts
+from ciliumlab.facts.shell import FileText
 from ciliumlab.operations.api import Commands, operation, read, show_difference
 from ciliumlab.operations.files import permissions
 from ciliumlab.operations.steps import Write
+
+HOSTS_FILE = "/etc/hosts"
 
 # What a host without the file gets besides the block; see hosts(5).
 _LOOPBACK = "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n"
@@ -36,7 +39,8 @@ def block(entries: Sequence[Entry], title: str) -> Commands:
     name>``; a host that resolves its own name to loopback, or to a NAT's side, announces itself to others,
     as the kubelet does, by an address that they cannot reach.
     """
-    found = read(HostsFile)
+    missing = FileText(mode="", owner="", text="")
+    found = read(Texts, paths=[HOSTS_FILE]).get(HOSTS_FILE, missing)
     text = edited(found["text"] or _LOOPBACK, entries, title)
     if text != found["text"]:
         show_difference(HOSTS_FILE, text)

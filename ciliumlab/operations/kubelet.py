@@ -6,8 +6,10 @@ import json
 
 from pyinfra.context import host
 
+from ciliumlab.facts.files import Files
 from ciliumlab.facts.systemd import Units
-from ciliumlab.operations.api import Commands, operation, read
+from ciliumlab.facts.together import Asked
+from ciliumlab.operations.api import Commands, operation, read, reads_first
 from ciliumlab.operations.files import File, differences
 
 _RESOLVED = "systemd-resolved.service"
@@ -26,11 +28,12 @@ def resolver(folder: str) -> Commands:
     """
     # kubernetes.io/docs/setup/production-environment/tools/kubeadm/control-plane-flags: target+type.extension
     path = f"{folder}/kubeletconfiguration+merge.json"
-    found = read(Units, units=[_RESOLVED], files=[path])
-    resolved = found["units"][_RESOLVED]["active"] == "active"
+    reads_first(Asked(Units, {"units": [_RESOLVED]}), Asked(Files, {"paths": [path]}))
+    units, there = read(Units, units=[_RESOLVED])["units"], read(Files, paths=[path])
+    resolved = units[_RESOLVED]["active"] == "active"
     source = "/run/systemd/resolve/resolv.conf" if resolved else "/etc/resolv.conf"
     files: dict[str, File] = {path: {"text": json.dumps({"resolvConf": source}) + "\n"}}
-    changes = list(differences(files, found["files"]))
+    changes = list(differences(files, there))
     if not changes:
         host.noop(f"kubelet reads {source}")
     yield from changes

@@ -6,9 +6,11 @@ from collections.abc import Collection
 
 from pyinfra.context import host
 
+from ciliumlab.facts.files import Files
 from ciliumlab.facts.kernel import Modules, module_name
 from ciliumlab.facts.shell import quoted
-from ciliumlab.operations.api import Commands, operation, read
+from ciliumlab.facts.together import Asked
+from ciliumlab.operations.api import Commands, operation, read, reads_first
 from ciliumlab.operations.files import File, differences
 from ciliumlab.operations.steps import Shell
 
@@ -26,9 +28,10 @@ def loaded(modules: Collection[str], file: str) -> Commands:
     host, which must load what the container needs.
     """
     path = f"/etc/modules-load.d/{file}.conf"
-    found = read(Modules, file=path)
+    reads_first(Asked(Modules, {}), Asked(Files, {"paths": [path]}))
+    found, files = read(Modules), read(Files, paths=[path])
     missing = [name for name in modules if module_name(name) not in found["loaded"]]
-    changes = list(differences({path: File(text="".join(f"{name}\n" for name in modules))}, found["files"]))
+    changes = list(differences({path: File(text="".join(f"{name}\n" for name in modules))}, files))
     if missing and not found["container"]:
         changes.append(
             Shell(

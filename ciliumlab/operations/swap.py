@@ -7,10 +7,14 @@ import re
 from pyinfra.api.command import PyinfraCommand
 from pyinfra.context import host
 
+from ciliumlab.facts.files import Texts
 from ciliumlab.facts.shell import quoted
 from ciliumlab.facts.swap import Swap
-from ciliumlab.operations.api import Commands, operation, read, show_difference
+from ciliumlab.facts.together import Asked
+from ciliumlab.operations.api import Commands, operation, read, reads_first, show_difference
 from ciliumlab.operations.steps import Shell, Write
+
+_FSTAB = "/etc/fstab"
 
 # fstab(5): the third field is the type. What is commented out already is left alone.
 _FSTAB_SWAP = re.compile(r"^(?=[ \t]*[^#\s]\S*[ \t]+\S+[ \t]+swap([ \t]|$))", re.MULTILINE)
@@ -29,15 +33,15 @@ def off() -> Commands:
     memory or a file of their own, are disabled. In a container nothing is done: swap belongs to the
     container's host.
     """
-    found = read(Swap)
+    reads_first(Asked(Swap, {}), Asked(Texts, {"paths": [_FSTAB]}))
+    found, fstab = read(Swap), read(Texts, paths=[_FSTAB]).get(_FSTAB)
     if found["container"]:
         host.noop("swap belongs to the host of this container")
         return
     changes: list[PyinfraCommand] = []
-    fstab = found["fstab"]
     if fstab and (text := without_swap(fstab["text"])) != fstab["text"]:
-        show_difference("/etc/fstab", text)
-        changes.append(Write("/etc/fstab", text, fstab["mode"], fstab["owner"]))
+        show_difference(_FSTAB, text)
+        changes.append(Write(_FSTAB, text, fstab["mode"], fstab["owner"]))
         changes.append(Shell("systemctl daemon-reload"))
     units = {_TARGET: "static"} | found["units"]
     if enabled := [unit for unit, state in units.items() if state.startswith("enabled")]:

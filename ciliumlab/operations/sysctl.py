@@ -6,12 +6,18 @@ from collections.abc import Mapping
 
 from pyinfra.context import host
 
-from ciliumlab.facts.kernel import Sysctls
+from ciliumlab.facts.files import Files
+from ciliumlab.facts.kernel import Sysctls, sysctl_setting
 from ciliumlab.facts.shell import quoted
-from ciliumlab.operations.api import Commands, operation, read
+from ciliumlab.facts.systemd import Configuration
+from ciliumlab.facts.together import Asked
+from ciliumlab.operations.api import Commands, operation, read, reads_first
 from ciliumlab.operations.files import File, differences
 from ciliumlab.operations.steps import Shell
 from ciliumlab.operations.systemd import not_overridden
+
+# What systemd-analyze(1) calls all files of sysctl.d(5).
+_KIND = "sysctl.d"
 
 
 @operation
@@ -28,16 +34,22 @@ def settings(values: Mapping[str, str | int], file: str) -> Commands:
     """
     path = f"/etc/sysctl.d/{file}.conf"
     wanted = {key: " ".join(str(value).split()) for key, value in values.items()}
-    found = read(Sysctls, keys=list(wanted), file=path)
+    reads_first(
+        Asked(Sysctls, {"keys": list(wanted)}),
+        Asked(Files, {"paths": [path]}),
+        Asked(Configuration, {"kinds": [_KIND]}),
+    )
+    found, files = read(Sysctls, keys=list(wanted)), read(Files, paths=[path])
     text = "".join(f"{key} = {value}\n" for key, value in wanted.items())
-    changes = list(differences({path: File(text=text)}, found["files"]))
+    changes = list(differences({path: File(text=text)}, files))
     differing = [key for key, value in wanted.items() if found["values"].get(key) != value]
     foreign = [key for key in differing if found["container"] and not key.startswith("net.")]
     to_set = [f"{key}={wanted[key]}" for key in differing if key not in foreign]
     if to_set:
         changes.append(Shell(f"sysctl -q -w {quoted(to_set)}"))
     yield from changes
-    not_overridden(found["boot"], wanted, path)
+    boot = read(Configuration, kinds=[_KIND])
+    not_overridden({file: dict(map(sysctl_setting, lines)) for file, lines in boot.items()}, wanted, path)
     if not changes:
         left = f"; {', '.join(foreign)} must be set by the container's host" if foreign else ""
         host.noop(f"{', '.join(wanted)}: set now and at boot{left}")

@@ -8,8 +8,9 @@ from collections.abc import Collection, Mapping
 from pyinfra.api.command import PyinfraCommand
 from pyinfra.context import host
 
-from ciliumlab.facts.shell import quoted
-from ciliumlab.facts.systemd import RESTART_NOTES, Settings, Unit, Units, UnitState, by_file, settings
+from ciliumlab.facts.files import Files
+from ciliumlab.facts.shell import FileState, quoted
+from ciliumlab.facts.systemd import RESTART_NOTES, Configuration, Unit, Units, UnitState, by_file, settings
 from ciliumlab.facts.together import Asked
 from ciliumlab.operations.api import Commands, Refused, operation, read, reads_first
 from ciliumlab.operations.files import File, differences
@@ -33,42 +34,47 @@ def running(units: Collection[str], files: Mapping[str, File] | None = None, amo
     A change in ``files`` restarts the units, also one that was made before this run. That a restart is due
     is noted on the host before a file changes, so that the next run makes up for one that was cut in between.
     """
-    others = [Asked(Settings, {"kind": among})] if among else []
-    reads_first(question(units, files or {}), *others)
-    changes = starts(units, files or {})
+    files = files or {}
+    reads_first(
+        Asked(Units, {"units": list(units)}),
+        *([Asked(Files, {"paths": list(files)})] if files else []),
+        *([Asked(Configuration, {"kinds": [among]})] if among else []),
+    )
+    found = read(Units, units=list(units))
+    there = read(Files, paths=list(files)) if files else {}
+    changes = starts(found, files, there)
     yield from changes
     if among:
-        there = read(Settings, kind=among)
-        for path, file in (files or {}).items():
-            not_overridden(there, settings(by_file(file["text"].splitlines()).get("", [])), path)
+        said = {path: settings(lines) for path, lines in read(Configuration, kinds=[among]).items()}
+        for path, file in files.items():
+            not_overridden(said, settings(by_file(file["text"].splitlines()).get("", [])), path)
     if not changes:
         host.noop(f"{', '.join(units)}: running, and started at boot")
 
 
-def question(units: Collection[str], files: Collection[str]) -> Asked:
-    """What ``starts`` reads."""
-    return Asked(Units, {"units": list(units), "files": list(files)})
-
-
 def starts(
-    units: Collection[str], declared: Mapping[str, File], outdated: Collection[str] = ()
+    found: UnitState,
+    declared: Mapping[str, File],
+    there: Mapping[str, FileState],
+    outdated: Collection[str] = (),
 ) -> list[PyinfraCommand]:
-    """What makes units run as ``running`` says; ``outdated`` are those that must be restarted anyhow."""
-    asked = question(units, declared)
-    found: UnitState = read(asked.fact, **asked.arguments)
+    """What makes units run as ``running`` says: these as they were found, with files as declared where they
+    are as they are ``there``. ``outdated`` are those that must be restarted anyhow.
+    """
+    units = found["units"]
     notes = [f"{RESTART_NOTES}/{unit}" for unit in units]
     note = f"mkdir -p {RESTART_NOTES} && touch {quoted(notes)}"
-    changes = list(differences(declared, found["files"], first=note))
+    changes = list(differences(declared, there, first=note))
     changed = bool(changes)
-    states = found["units"]
-    waiting = [*found["restarts"], *behind(found), *outdated]
+    newest = max((file["changed"] for file in there.values()), default=0)
+    waiting = [*found["restarts"], *behind(found, newest), *outdated]
     due = [unit for unit in units if changed or unit in waiting]
-    stopped = [unit for unit in units if states[unit]["active"] not in _RUNNING and unit not in due]
+    stopped = [unit for unit in units if units[unit]["active"] not in _RUNNING and unit not in due]
     # Each of the two takes away its own kind alone: the mask for good, and that until the next boot.
     for state, unmask in (("masked", "unmask"), ("masked-runtime", "unmask --runtime")):
-        if masked := [unit for unit in units if states[unit]["file"] == state]:
+        if masked := [unit for unit in units if units[unit]["file"] == state]:
             changes.append(Shell(f"systemctl {unmask} {quoted(masked)}"))
-    if not_at_boot := [unit for unit in units if states[unit]["file"] in _NOT_AT_BOOT]:
+    if not_at_boot := [unit for unit in units if units[unit]["file"] in _NOT_AT_BOOT]:
         changes.append(Shell(f"systemctl enable {quoted(not_at_boot)}"))
     if due:
         done = quoted(f"{RESTART_NOTES}/{unit}" for unit in due)
@@ -78,9 +84,8 @@ def starts(
     return changes
 
 
-def behind(found: UnitState) -> list[str]:
-    """Units that were started before a file changed which they read only then."""
-    changed = max(found["changed"].values(), default=0)
+def behind(found: UnitState, changed: int) -> list[str]:
+    """Units that were started before a file changed, at this time, which they read only then."""
     return [name for name, unit in found["units"].items() if 0 < unit["started"] < changed]
 
 

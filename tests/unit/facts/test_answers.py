@@ -25,9 +25,7 @@ def test_json_that_is_nested_too_deeply() -> None:
 
 
 def test_toml_that_is_nested_too_deeply() -> None:
-    answer = [
-        f"==ciliumlab== {name}" for name in ("service", "arguments", "changed", "serving", "containers")
-    ]
+    answer = [f"==ciliumlab== {name}" for name in ("files", "command", "serving", "containers")]
     answer += ["==ciliumlab== said", "containerd containerd.io 1.7.27", f"a = {'[' * 5000}"]
     assert trouble(Containerd, *answer).startswith("RecursionError(")
 

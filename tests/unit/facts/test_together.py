@@ -10,9 +10,8 @@ from hypothesis import strategies as st
 from pyinfra.api.facts import FactBase
 
 from ciliumlab.facts.files import Files, Texts
-from ciliumlab.facts.systemd import Units
+from ciliumlab.facts.systemd import Configuration, Units
 from ciliumlab.facts.together import Asked, Together
-from ciliumlab.operations.systemd import behind
 
 
 class Failing(FactBase[str]):
@@ -76,9 +75,7 @@ def test_one_question_for_all_that_ask_for_files(tmp_path: Path) -> None:
 
 
 def test_one_question_for_all_that_ask_for_units() -> None:
-    """Each gets its own units and files, and is behind its own files alone."""
-    networkd = Asked(Units, {"units": ["a.service"], "files": ["/etc/a.conf"]})
-    containerd = Asked(Units, {"units": ["b.service"], "files": ["/etc/b.conf"]})
+    networkd, containerd = Asked(Units, {"units": ["a.service"]}), Asked(Units, {"units": ["b.service"]})
     disabled = Asked(Units, {"units": ["c.service", "a.service"]})
     fact = Together()
     command = fact.command([networkd, containerd, disabled])
@@ -88,7 +85,6 @@ def test_one_question_for_all_that_ask_for_units() -> None:
     answer = [
         *("==ciliumlab== units", *"\n".join([block] * 3).splitlines()),
         *("==ciliumlab== names", "a.service", "b.service", "c.service", "==ciliumlab== restarts"),
-        *("==ciliumlab== changed", "99 /etc/a.conf", "101 /etc/b.conf", "==ciliumlab== files"),
     ]
     found = fact.process(["==ciliumlab== begins", *answer, "==ciliumlab== ends with 0"])
     assert [list(one["units"]) for one in found] == [
@@ -96,8 +92,21 @@ def test_one_question_for_all_that_ask_for_units() -> None:
         ["b.service"],
         ["c.service", "a.service"],
     ]
-    assert [one["changed"] for one in found] == [{"/etc/a.conf": 99}, {"/etc/b.conf": 101}, {}]
-    assert [behind(one) for one in found] == [[], ["b.service"], []]
+
+
+def test_one_question_for_all_that_ask_for_configuration() -> None:
+    networkd = Asked(Configuration, {"kinds": ["systemd/networkd.conf"]})
+    sysctl = Asked(Configuration, {"kinds": ["sysctl.d"]})
+    fact = Together()
+    assert "cat-config -- systemd/networkd.conf sysctl.d" in fact.command([networkd, sysctl])
+    answer = [
+        *("==ciliumlab== configuration", "# /etc/systemd/networkd.conf", "[Network]"),
+        *("# /run/systemd/networkd.conf.d/a.conf", "[DHCPv4]", "# /usr/lib/sysctl.d/a.conf", "a = 1"),
+    ]
+    assert fact.process(["==ciliumlab== begins", *answer, "==ciliumlab== ends with 0"]) == [
+        {"/etc/systemd/networkd.conf": ["[Network]"], "/run/systemd/networkd.conf.d/a.conf": ["[DHCPv4]"]},
+        {"/usr/lib/sysctl.d/a.conf": ["a = 1"]},
+    ]
 
 
 def test_an_answer_that_was_cut_off_is_none(tmp_path: Path) -> None:

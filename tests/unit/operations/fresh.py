@@ -14,7 +14,7 @@ def _units(*names, state):
     load, active, *file = state.split()
     block = [f"LoadState={load}", f"ActiveState={active}", f"UnitFileState={''.join(file)}"]
     blocks = [line for _ in names for line in (*block, "")][:-1]
-    return ["units", *blocks, "names", *names, "restarts", "changed", "files"]
+    return ["units", *blocks, "names", *names, "restarts"]
 
 
 def _offered(*names):
@@ -23,9 +23,7 @@ def _offered(*names):
 
 # What hosts answer, by a piece of the command that asks; the first piece that is in it counts.
 _ANSWERS = {
-    "containerd --version": [
-        *("said", "", "service", "arguments", "changed", "serving", "containers"),
-    ],
+    "containerd --version": ["files", "said", "", "command", "serving", "containers"],
     "/var/lib/ciliumlab/kubeadm-started": ["files", "started", "endpoint", "health"],
     "helm version": [
         *("release", "kube-system/cilium", "helm", "busy", "history", "sh: 1: helm: not found"),
@@ -46,9 +44,9 @@ _ANSWERS = {
     "/etc/apt/keyrings": ["system", "debian", "trixie", "architecture", "amd64", "source", "key"],
     "/usr/local/bin": ["architecture", "amd64", "notes", "programs"],
     "dpkg-query": ["distribution", "debian-13", "packages", "ii |netplan.io|1.1.2", "journal"],
-    "list-unit-files": ["container", "used", "fstab", "units", "swap.target static -"],
-    "/proc/modules": ["container", "loaded", "builtin", "files"],
-    "/proc/sys/": ["container", "values", "/proc/sys/net/ipv4/ip_forward:0", "boot", "files"],
+    "list-unit-files": ["container", "used", "units", "swap.target static -"],
+    "/proc/modules": ["container", "loaded", "builtin"],
+    "/proc/sys/": ["container", "values", "/proc/sys/net/ipv4/ip_forward:0"],
     "ufw.service": _units("ufw.service", "apparmor.service", state="not-found inactive"),
     "systemd-networkd.service": _units("systemd-networkd.service", state="loaded active enabled"),
     "apache2.service": _units("apache2.service", state="not-found inactive"),
@@ -57,19 +55,18 @@ _ANSWERS = {
     "kubelet.service": _units("kubelet.service", state="not-found inactive"),
     "systemd-resolved.service": _units("systemd-resolved.service", state="not-found inactive"),
     "readlink": ["localtime", "/usr/share/zoneinfo/Etc/UTC", "timezone"],
-    "for path in /etc/hosts": ["hosts", "files"],
-    "ip -json": ["files", "networkd", "links", "[]", "routes", "[]"],
-    "cat-config -- systemd": ["settings"],
+    "ip -json": ["files", "links", "[]", "routes", "[]"],
+    "cat-config -- ": ["configuration"],
     "mktemp": ["answer", "yes"],
     "sha256sum -- ": ["files"],
     "base64 -w0": ["files"],
 }
 _SECTIONS = {
-    *("distribution", "packages", "journal", "container", "used", "fstab", "units", "loaded", "builtin"),
-    *("files", "values", "names", "restarts", "localtime", "timezone", "hosts", "networkd", "links"),
-    *("routes", "answer", "version", "said", "arguments", "started", "changed", "serving", "containers"),
+    *("distribution", "packages", "journal", "container", "used", "units", "loaded", "builtin"),
+    *("files", "values", "names", "restarts", "localtime", "timezone", "links"),
+    *("routes", "answer", "version", "said", "command", "started", "serving", "containers"),
     *("started", "endpoint", "health", "ca", "nodes", "proxy", "merged", "current", "mode", "contexts"),
-    *("settings", "boot", "service", "recorded", "answered", "objects", "pools", "services", "devices"),
+    *("service", "recorded", "answered", "objects", "pools", "services", "devices"),
     *("config", "summary", "configuration", "release", "helm", "busy", "history", "workloads"),
     *("flags", "snapshots", "offered", "images", "architecture", "source", "key", "notes", "programs"),
     *(

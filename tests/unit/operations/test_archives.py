@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import io
 import shutil
@@ -39,13 +38,13 @@ class Machine(machines.Machine):
         self.at("/var").mkdir()
 
     def fact(self) -> Any:
-        printed = self.shell(Programs().command([HELM])).stdout.replace(str(self.root), "").splitlines()
-        # The files' own texts are in base64, in the line after the one that names the file.
-        for number, line in enumerate(printed):
-            if line.endswith(f"{NOTES}/helm"):
-                note = base64.b64decode(printed[number + 1]).decode().replace(str(self.root), "")
-                printed[number + 1] = base64.b64encode(note.encode()).decode()
-        return Programs().process(printed)
+        found = self.read(Programs(), paths=[HELM])
+        # Notes name programs by where they are here.
+        for note in found["notes"].values():
+            note["programs"] = {
+                path.removeprefix(str(self.root)): digest for path, digest in note["programs"].items()
+            }
+        return found
 
     def publish(self, program: bytes) -> str:
         """The SHA-256 of the archive that is served from now on."""

@@ -301,7 +301,7 @@ def test_a_host_that_cannot_be_read_is_left_alone_and_named(tmp_path: Path) -> N
     )
     result = pyinfra("-y", "--json", str(inventory), str(tmp_path / "hosts.py"))
     assert result.returncode == 1
-    assert "HostsFile could not be read for the reason above; nothing was changed" in result.stderr
+    assert "Texts could not be read for the reason above; nothing was changed" in result.stderr
     assert json.loads(result.stdout)["results"]["failed_hosts"] == ["@fake/router"]
     (operation,) = json.loads(result.stdout)["results"]["operations"]
     assert (operation["success"], operation["error"]) == (NODES, ["@fake/router"])

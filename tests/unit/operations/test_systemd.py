@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from ciliumlab.facts.files import Files
 from ciliumlab.facts.systemd import Units
 from ciliumlab.operations.systemd import behind
 
@@ -31,7 +32,8 @@ def machine(tmp_path: Path) -> Machine:
 
 def waiting(machine: Machine, started: str) -> list[str]:
     (machine.root / "started").write_text(f"{started}\n")
-    return behind(machine.read(Units(), units=["a.service"], files=[_FILE, "/etc/nosuch"]))
+    (file,) = machine.read(Files(), paths=[_FILE, "/etc/nosuch"]).values()
+    return behind(machine.read(Units(), units=["a.service"]), file["changed"])
 
 
 def test_a_file_is_as_old_as_its_last_change(machine: Machine) -> None:
