@@ -7,14 +7,17 @@ nothing was touched. Results go to stdout, progress and problems to stderr.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
+import orjson
 
 from ciliumlab import plan as plans
 from ciliumlab import state
@@ -66,14 +69,22 @@ for _command in (diagram, report, doctor, completion, mirror):
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 def plan(path: Path, overrides: Sequence[str], as_json: bool) -> None:
     """Show what a deploy would make true, without touching a host."""
-    topology, settings = load(path), Settings.read(state.settings_path(path), overrides)
-    built = plans.build(topology, settings)
-    for doubt in plans.doubts(topology, settings):
-        click.echo(doubt, err=True)
-    if as_json:
-        click.echo(json.dumps(built))
-    else:
-        click.echo(plans.render(built))
+    with _nothing_thrown_away():
+        topology, settings = load(path), Settings.read(state.settings_path(path), overrides)
+        built = plans.build(topology, settings)
+        for doubt in plans.doubts(topology, settings):
+            click.echo(doubt, err=True)
+        click.echo(orjson.dumps(built) if as_json else plans.render(built))
+
+
+@contextmanager
+def _nothing_thrown_away() -> Iterator[None]:
+    """Where all that is made is needed to the end, looking for what is not takes a sixth of the time."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 @main.command()
