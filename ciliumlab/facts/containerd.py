@@ -48,13 +48,14 @@ _SAID = (
     f" {_PROGRAM} --version || echo; {_DUMP} || {_DUMP} 2>&1 >/dev/null | tail -n 1 | sed 's/^/# /'; fi"
 )
 
-# The daemon's command line: of its unit's processes, shims that outlive it among them, the one of its name.
-# The second path is where cgroups are of version 1.
+# The daemon's command line. Of its unit's processes, shims that outlive it among them, it is the one of its
+# name; systemd, which takes longer to tell, is asked where there is none, as in another slice.
 _DAEMON = (
-    "daemon=; for cgroup in /sys/fs/cgroup /sys/fs/cgroup/systemd; do while read -r pid; do"
-    ' read -r name < "/proc/$pid/comm"; if [ "$name" = containerd ]; then daemon=$pid; fi;'
-    ' done < "$cgroup/system.slice/containerd.service/cgroup.procs"; done;'
-    ' [ -z "$daemon" ] || tr "\\0" "\\n" < "/proc/$daemon/cmdline"'
+    'daemon=; while read -r pid; do read -r name < "/proc/$pid/comm";'
+    ' [ "$name" != containerd ] || daemon=$pid;'
+    " done < /sys/fs/cgroup/system.slice/containerd.service/cgroup.procs;"
+    ' [ "$daemon" ] || daemon=$(systemctl show --property=MainPID --value containerd.service);'
+    ' [ "${daemon:-0}" = 0 ] || tr "\\0" "\\n" < "/proc/$daemon/cmdline"'
 )
 
 
@@ -102,7 +103,7 @@ class Containerd(State[ContainerdState]):
             said=_SAID,
             command=_DAEMON,
             # ctr waits long for a daemon that is not there.
-            serving=f'[ "$daemon" ] && {_ANSWERING} && echo yes',
+            serving=f'[ "${{daemon:-0}}" != 0 ] && {_ANSWERING} && echo yes',
             containers=f"ls {_TASKS}",
         )
 
