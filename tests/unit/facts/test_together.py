@@ -12,6 +12,7 @@ from pyinfra.api.facts import FactBase
 from ciliumlab.facts.files import Files, Texts
 from ciliumlab.facts.systemd import Configuration, Units
 from ciliumlab.facts.together import Asked, Together
+from ciliumlab.operations.systemd import behind
 
 
 class Failing(FactBase[str]):
@@ -92,6 +93,9 @@ def test_one_question_for_all_that_ask_for_units() -> None:
         ["b.service"],
         ["c.service", "a.service"],
     ]
+    # Each is behind the files of its own question alone.
+    changed = (99, 101, 0)
+    assert [behind(one, time) for one, time in zip(found, changed, strict=True)] == [[], ["b.service"], []]
 
 
 def test_one_question_for_all_that_ask_for_configuration() -> None:
