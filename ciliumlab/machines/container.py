@@ -39,6 +39,8 @@ class Containers:
     """All containers of one lab."""
 
     kind = "container"
+    boots_at_once: int | None = None
+    """All of them: their processors are the host's own."""
 
     def __init__(self, topology: Topology, state: State) -> None:
         self._topology = topology

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 from ciliumlab.errors import DeclarationError, LabError, Problem
@@ -86,9 +87,6 @@ class Lab:
         with self._locked():
             kind, base, reason = self._choose(kind_option, image_option, progress)
             down = [machine for machine in machines if not kind.running(machine)]
-            for machine in machines:
-                if machine not in down:
-                    progress.finish(machine.name, "is up already")
             if down:
                 self._refuse(
                     [
@@ -102,10 +100,8 @@ class Lab:
                 progress.say(f"machines: {kind.prepare(base)}{reason}")
                 identity.prepare(self.state, self.local())
                 self._remember(kind, base)
-                for machine in down:
-                    progress.update(machine.name, "starting")
-                    kind.start(machine, base)
-            self._await_all(kind, machines, down, progress)
+                self._boot(kind, down, progress, lambda machine: kind.start(machine, base))
+            self._boot(kind, [machine for machine in machines if machine not in down], progress)
 
     @staticmethod
     def _refuse(problems: list[Problem]) -> None:
@@ -178,25 +174,36 @@ class Lab:
         scratch.write_text(json.dumps(record, indent=1) + "\n")
         scratch.rename(self.state.record)
 
-    def _await_all(
-        self, kind: Kind, machines: Sequence[Machine], started: Sequence[Machine], progress: Progress
+    def _boot(
+        self,
+        kind: Kind,
+        machines: Sequence[Machine],
+        progress: Progress,
+        start: Callable[[Machine], None] | None = None,
     ) -> None:
-        """Until each has booted; all failures at once."""
-        until = boot.deadline(len(machines))
+        """Start the machines, if they are not, and return when each has booted; all failures at once."""
+        at_once = len(machines) if start is None else kind.boots_at_once or len(machines)
+        for machine in machines[at_once:]:
+            progress.update(machine.name, f"waits for its turn ({at_once} emulated machines boot at a time)")
         problems: list[Problem] = []
+        given_up = Event()
 
-        def wait(machine: Machine) -> None:
-            if machine in started:
-                progress.update(machine.name, "booting")
+        def boots(machine: Machine) -> None:
             log = self.state.machine(machine.name) / "console.log"
-            problem = boot.wait(self.state, machine, until, kind.running, log)
-            if problem is not None:
-                problems.append(problem)
+            try:
+                if start is not None:
+                    progress.update(machine.name, "starting")
+                    start(machine)
+                    progress.update(machine.name, "booting")
+                boot.wait(self.state, machine, kind.running, log, given_up)
+            except LabError as error:
+                problems.extend(error.problems)
                 progress.finish(machine.name, "failed")
-            elif machine in started:
-                progress.finish(machine.name, f"answers at {machine.ssh_host}:{machine.ssh_port}")
+            else:
+                if not given_up.is_set():
+                    progress.finish(machine.name, f"answers at {machine.ssh_host}:{machine.ssh_port}")
 
-        _each(machines, wait)
+        _each(machines, boots, at_once, given_up)
         self._refuse(problems)
 
     # Down ----------------------------------------------------------------------------------------------
@@ -299,7 +306,7 @@ class Lab:
             if isinstance(kind, Guests):
                 kind.prepare(base)
                 kind.restore(machines, tag, base)
-                self._await_all(kind, machines, machines, progress)
+                self._boot(kind, machines, progress)
                 _each(machines, lambda machine: boot.set_clock(self.state, machine))
             else:
                 running = [machine for machine in machines if kind.running(machine)]
@@ -313,9 +320,7 @@ class Lab:
         _each(running, kind.stop)
         work()
         kind.prepare(base)
-        for machine in running:
-            kind.start(machine, base)
-        self._await_all(kind, running, running, progress)
+        self._boot(kind, running, progress, lambda machine: kind.start(machine, base))
 
     def _made(self) -> tuple[Kind, list[Machine]]:
         kind = self.kind()
@@ -346,9 +351,23 @@ class Lab:
             yield
 
 
-def _each(machines: Sequence[Machine], work: Callable[[Machine], object]) -> None:
-    """For all at once; the first failure is raised when all have ended."""
+def _each(
+    machines: Sequence[Machine],
+    work: Callable[[Machine], object],
+    at_once: int | None = None,
+    given_up: Event | None = None,
+) -> None:
+    """For all, ``at_once`` at a time; the first failure is raised when all have ended.
+
+    Ctrl-C begins no more of them, and sets ``given_up`` for those that are at work.
+    """
     if machines:
-        with ThreadPoolExecutor(len(machines)) as pool:
-            for future in [pool.submit(work, machine) for machine in machines]:
-                future.result()
+        with ThreadPoolExecutor(at_once or len(machines)) as pool:
+            try:
+                for future in [pool.submit(work, machine) for machine in machines]:
+                    future.result()
+            except KeyboardInterrupt:
+                pool.shutdown(wait=False, cancel_futures=True)
+                if given_up is not None:
+                    given_up.set()
+                raise

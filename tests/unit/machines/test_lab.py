@@ -1,19 +1,24 @@
 """The lab as a whole, as far as it goes without a machine: who is meant, what is refused and how."""
 
+import os
+import signal
 import socket
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from threading import Barrier, Event
 
 import pytest
 from click.testing import CliRunner
 
 from ciliumlab import cli
-from ciliumlab.errors import DeclarationError, LabError
-from ciliumlab.machines import host, programs
+from ciliumlab.errors import DeclarationError, LabError, Problem
+from ciliumlab.machines import boot, host, programs
+from ciliumlab.machines.guest import Guests
 from ciliumlab.machines.lab import Lab
 from ciliumlab.progress import Progress
 from ciliumlab.state import State
-from ciliumlab.topology import load
+from ciliumlab.topology import Machine, load
 
 TOPOLOGY = Path(__file__).parents[3] / "inventory" / "lab.yaml"
 
@@ -86,6 +91,75 @@ def test_a_state_folder_too_deep_for_sockets_is_told(tmp_path: Path) -> None:
     deep = State(tmp_path / ("d" * 100))
     with pytest.raises(DeclarationError, match=r"too long for a Unix socket.*CILIUMLAB_STATE"):
         deep.socket("k8s-ctr", "console")
+
+
+class TestBooting:
+    """With machines that are up as soon as ``boots`` has returned."""
+
+    class Kind(Guests):
+        boots_at_once = 2
+
+        def running(self, machine: Machine) -> bool:
+            return True
+
+    @pytest.fixture
+    def boots(self, monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[str, Event], None]], None]:
+        def boots(work: Callable[[str, Event], None]) -> None:
+            def wait(state: State, machine: Machine, running: object, log: Path, given_up: Event) -> None:
+                work(machine.name, given_up)
+
+            monkeypatch.setattr(boot, "wait", wait)
+
+        return boots
+
+    @pytest.fixture
+    def kind(self, lab: Lab) -> Kind:
+        return self.Kind(lab.topology, lab.state)
+
+    Boots = Callable[[Callable[[str, Event], None]], None]
+
+    def test_no_more_than_boot_well_boot_at_once(self, lab: Lab, kind: Kind, boots: Boots) -> None:
+        both = Barrier(2)  # broken by one that waits for another in vain
+        booting: list[str] = []
+        most = 0
+
+        def work(name: str, given_up: Event) -> None:
+            nonlocal most
+            both.wait(timeout=20)
+            most = max(most, len(booting))
+            booting.remove(name)
+
+        boots(work)
+        lab._boot(kind, lab.local(), Progress(), lambda machine: booting.append(machine.name))
+        assert booting == []
+        assert most == 2
+
+    def test_all_that_did_not_boot_are_told(self, lab: Lab, kind: Kind, boots: Boots) -> None:
+        def work(name: str, given_up: Event) -> None:
+            if name != "router":
+                raise LabError(Problem(name, "went off"))
+
+        boots(work)
+        with pytest.raises(LabError) as caught:
+            lab._boot(kind, lab.local(), Progress(), lambda machine: None)
+        assert sorted(map(str, caught.value.problems)) == [
+            "k8s-ctr: went off",
+            "k8s-w0: went off",
+            "k8s-w1: went off",
+        ]
+
+    def test_an_interrupt_ends_the_wait_and_starts_no_more(self, lab: Lab, kind: Kind, boots: Boots) -> None:
+        started: list[str] = []
+
+        def work(name: str, given_up: Event) -> None:
+            if name == "k8s-w1":
+                os.kill(os.getpid(), signal.SIGINT)
+            assert given_up.wait(timeout=20)
+
+        boots(work)
+        with pytest.raises(KeyboardInterrupt):
+            lab._boot(kind, lab.local(), Progress(), lambda machine: started.append(machine.name))
+        assert sorted(started) == ["k8s-ctr", "k8s-w1"]
 
 
 class TestCommandLine:
