@@ -157,8 +157,12 @@ class TestBooting:
             assert given_up.wait(timeout=20)
 
         boots(work)
-        with pytest.raises(KeyboardInterrupt):
-            lab._boot(kind, lab.local(), Progress(), lambda machine: started.append(machine.name))
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)  # xdist's processes ignore it
+        try:
+            with pytest.raises(KeyboardInterrupt):
+                lab._boot(kind, lab.local(), Progress(), lambda machine: started.append(machine.name))
+        finally:
+            signal.signal(signal.SIGINT, before)
         assert sorted(started) == ["k8s-ctr", "k8s-w1"]
 
 
