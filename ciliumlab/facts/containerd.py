@@ -22,8 +22,8 @@ _TASKS = "/run/containerd/io.containerd.runtime.v2.task/k8s.io"
 # Fails unless the daemon answers and its CRI plugin works (docs/PLUGINS.md of containerd). In 1.x and 2.x
 # alike this is the plugin that serves kubelet; it is "ok" only where what it builds upon is.
 _ANSWERING = (
-    "timeout 20 ctr plugins list |"
-    ' awk \'$1 == "io.containerd.grpc.v1" && $2 == "cri" && $NF == "ok" { ok = 1 } END { exit !ok }\''
+    "timeout 20 ctr plugins list | { while read -r kind name rest; do"
+    ' case "$kind $name $rest" in "io.containerd.grpc.v1 cri "*" ok") exit 0;; esac; done; exit 1; }'
 )
 SERVING = f"systemctl is-active --quiet containerd.service && {_ANSWERING}"
 
@@ -104,7 +104,7 @@ class Containerd(State[ContainerdState]):
             command=_DAEMON,
             # ctr waits long for a daemon that is not there.
             serving=f'[ "${{daemon:-0}}" != 0 ] && {_ANSWERING} && echo yes',
-            containers=f"ls {_TASKS}",
+            containers=f'for task in {_TASKS}/*; do [ ! -d "$task" ] || echo "${{task##*/}}"; done',
         )
 
     @override

@@ -67,7 +67,10 @@ class Sysctls(State[SysctlState]):
     def command(self, keys: list[str]) -> str:
         return sections(
             container=CONTAINER,
-            values=f"grep -H '' -- {quoted(sysctl_path(key) for key in keys)}",
+            values=(
+                f"for path in {quoted(sysctl_path(key) for key in keys)}; do"
+                ' while read -r value; do printf "%s:%s\\n" "$path" "$value"; done < "$path"; done'
+            ),
         )
 
     @override

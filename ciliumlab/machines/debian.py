@@ -51,6 +51,8 @@ mkdir -p /etc/systemd/system-generators
 for generator in gpt-auto hibernate-resume rc-local run ssh system-update tpm2; do
     ln -s /dev/null /etc/systemd/system-generators/systemd-$generator-generator
 done
+# Each login makes the message of the day anew out of these, by five programs, before it goes on.
+rm -r /etc/update-motd.d
 # Without libpam-systemd nobody registers logins, which is half of a login's time where the processor is
 # emulated. It also ends sessions at a shutdown while there is a network that can tell their other ends.
 cat >/etc/systemd/system/ssh-sessions.service <<'UNIT'

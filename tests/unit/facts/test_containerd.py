@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ciliumlab.facts.containerd import CONFIGURATION, KEEP, Containerd
+from ciliumlab.facts.containerd import CONFIGURATION, KEEP, SERVING, Containerd
 from tests.unit.operations.machine import Machine
 
 _PROGRAM = "/usr/bin/containerd"
@@ -113,3 +113,29 @@ def test_not_installed_any_more(machine: Machine) -> None:
     keep(machine)
     machine.at(_PROGRAM).unlink()
     assert found(machine) == ("", None, 0)
+
+
+@pytest.mark.parametrize(
+    ("cri", "serves"),
+    [
+        ("io.containerd.grpc.v1                  cri                      linux/amd64    ok        ", True),
+        ("io.containerd.grpc.v1                  cri                      -              ok", True),
+        ("io.containerd.grpc.v1                  cri                      linux/amd64    error     ", False),
+        ("io.containerd.grpc.v1                  cri                      linux/amd64    skip", False),
+        ("io.containerd.cri.v1                   runtime                  linux/amd64    ok", False),
+        ("io.containerd.grpc.v1                  criterion                linux/amd64    ok", False),
+        ("", False),
+    ],
+)
+def test_it_serves_when_its_cri_plugin_is_ok(machine: Machine, cri: str, serves: bool) -> None:
+    machine.program("systemctl", "exit 0")
+    machine.program(
+        "ctr",
+        f"""cat <<'EOF'
+TYPE                                   ID                       PLATFORMS      STATUS
+io.containerd.content.v1               content                  -              ok
+{cri}
+io.containerd.grpc.v1                  version                  -              ok
+EOF""",
+    )
+    assert (machine.shell(SERVING).returncode == 0) is serves
