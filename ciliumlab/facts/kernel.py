@@ -67,10 +67,8 @@ class Sysctls(State[SysctlState]):
     def command(self, keys: list[str]) -> str:
         return sections(
             container=CONTAINER,
-            values=(
-                f"for path in {quoted(sysctl_path(key) for key in keys)}; do"
-                ' while read -r value; do printf "%s:%s\\n" "$path" "$value"; done < "$path"; done'
-            ),
+            # The shell's own read takes one byte at a time, and the kernel gives no more than the first.
+            values=f"grep -H '' -- {quoted(sysctl_path(key) for key in keys)}",
         )
 
     @override
