@@ -3,27 +3,55 @@
 from __future__ import annotations
 
 import shlex
-from typing import TypedDict
+from collections.abc import Sequence
+from typing import Any, TypedDict
 
 from typing_extensions import override
 
+from ciliumlab.facts.files import Texts
 from ciliumlab.facts.shell import FileText, Sections, State, contents, parse_contents, sections
+from ciliumlab.facts.together import Asked, Combined
 
 SOURCES = "/etc/apt/sources.list.d"
 KEYRINGS = "/etc/apt/keyrings"
 
 
-class RepositoryState(TypedDict):
-    """What a host is ("debian", "trixie", "amd64"), and the files of a package source (None: not there)."""
+class DistributionState(TypedDict):
+    """What a host is: "debian", "trixie", "amd64"."""
 
     distribution: str
     codename: str
     architecture: str
+
+
+class RepositoryState(DistributionState):
+    """What a host is, and the files of a package source (None: not there)."""
+
     source: FileText | None
     key: FileText | None
 
 
-class Repository(State[RepositoryState]):
+class Distribution(State[DistributionState]):
+    """What packages a host takes."""
+
+    early = True
+
+    @override
+    def command(self) -> str:
+        return sections(
+            system='. /etc/os-release && echo "$ID" && echo "$VERSION_CODENAME"',
+            architecture="dpkg --print-architecture",
+        )
+
+    @override
+    def parse(self, found: Sections) -> DistributionState:
+        distribution, codename = found["system"]
+        return DistributionState(
+            distribution=distribution, codename=codename, architecture=found["architecture"][0]
+        )
+
+
+class Repository(Combined[RepositoryState]):
     """A package source and its key.
 
     + file: their name, without folder and suffix
@@ -33,22 +61,19 @@ class Repository(State[RepositoryState]):
 
     @override
     def command(self, file: str) -> str:
-        return sections(
-            system='. /etc/os-release && echo "$ID" && echo "$VERSION_CODENAME"',
-            architecture="dpkg --print-architecture",
-            source=contents(shlex.quote(f"{SOURCES}/{file}.sources")),
-            key=contents(shlex.quote(f"{KEYRINGS}/{file}.asc")),
-        )
+        paths = (f"{SOURCES}/{file}.sources", f"{KEYRINGS}/{file}.asc")
+        return self.asking(Asked(Distribution, {}), *(Asked(Texts, {"paths": [path]}) for path in paths))
 
     @override
-    def parse(self, found: Sections) -> RepositoryState:
-        distribution, codename = found["system"]
+    def combine(self, values: Sequence[Any]) -> RepositoryState:
+        host: DistributionState = values[0]
+        source, key = (next(iter(files.values()), None) for files in values[1:])
         return RepositoryState(
-            distribution=distribution,
-            codename=codename,
-            architecture=found["architecture"][0],
-            source=_only(found["source"]),
-            key=_only(found["key"]),
+            distribution=host["distribution"],
+            codename=host["codename"],
+            architecture=host["architecture"],
+            source=source,
+            key=key,
         )
 
 
@@ -66,7 +91,3 @@ class Downloaded(State[FileText]):
     def parse(self, found: Sections) -> FileText:
         (file,) = parse_contents(found["file"]).values()
         return file
-
-
-def _only(lines: list[str]) -> FileText | None:
-    return next(iter(parse_contents(lines).values()), None)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from typing_extensions import override
@@ -45,14 +46,14 @@ class Files(Joined[dict[str, FileState]]):
 class Texts(Joined[dict[str, FileText]]):
     """Mode, owner and text of small files.
 
-    + paths: absolute paths; one that does not exist is not in the answer
+    + paths: absolute paths, whose names may have a ``*``; one that does not exist is not in the answer
     """
 
     early = True
 
     @override
     def command(self, paths: list[str]) -> str:
-        return sections(files=contents(*(shlex.quote(path) for path in paths)))
+        return sections(files=contents(*map(_pattern, paths)))
 
     @override
     def parse(self, found: Sections) -> dict[str, FileText]:
@@ -60,4 +61,14 @@ class Texts(Joined[dict[str, FileText]]):
 
     @override
     def part(self, value: dict[str, FileText], arguments: Mapping[str, Any]) -> dict[str, FileText]:
-        return {path: value[path] for path in arguments["paths"] if path in value}
+        return {path: text for path, text in value.items() if _named(path, arguments["paths"])}
+
+
+def _pattern(path: str) -> str:
+    """For a shell, to which nothing in it but ``*`` means something."""
+    return "*".join(map(shlex.quote, path.split("*")))
+
+
+def _named(path: str, patterns: Iterable[str]) -> bool:
+    expressions = ("[^/]*".join(map(re.escape, pattern.split("*"))) for pattern in patterns)
+    return any(re.fullmatch(expression, path) for expression in expressions)

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import json
 import shlex
+from collections.abc import Sequence
 from typing import Any, TypedDict
 
 from typing_extensions import override
 
-from ciliumlab.facts.shell import FileText, Sections, State, contents, parse_contents, sections
+from ciliumlab.facts.files import Texts
+from ciliumlab.facts.shell import FileText, Sections, State, sections
+from ciliumlab.facts.together import Asked, Combined
 
 # netplan(5): a file in /run takes the place of one with the same name in /etc, and that of one in /lib.
 FOLDERS = ("/lib/netplan", "/etc/netplan", "/run/netplan")
 NETWORKD_FOLDER = "/etc/systemd/network"
-_NETWORKD_FILES = (f"{NETWORKD_FOLDER}/*.netdev", f"{NETWORKD_FOLDER}/*.network")
+_FILES = [
+    *(f"{folder}/*.yaml" for folder in FOLDERS),
+    *(f"{NETWORKD_FOLDER}/*.netdev", f"{NETWORKD_FOLDER}/*.network"),
+]
 
 
 class Link(TypedDict):
@@ -36,41 +42,60 @@ class Route(TypedDict):
     protocol: str
 
 
-class NetworkState(TypedDict):
-    """netplan's files by path, an administrator's own of systemd-networkd, links by name, and routes."""
+class RunningState(TypedDict):
+    """Links by name, and routes, as they are in force."""
 
-    files: dict[str, FileText]
-    networkd: dict[str, FileText]
     links: dict[str, Link]
     routes: list[Route]
 
 
-class Network(State[NetworkState]):
+class NetworkState(RunningState):
+    """netplan's files by path, an administrator's own of systemd-networkd, and what is in force."""
+
+    files: dict[str, FileText]
+    networkd: dict[str, FileText]
+
+
+class Running(State[RunningState]):
+    """The addresses and routes that are in force."""
+
+    early = True
+
+    @override
+    def command(self) -> str:
+        return sections(links="ip -json -details address", routes="ip -json -4 route")
+
+    @override
+    def parse(self, found: Sections) -> RunningState:
+        links = json.loads("\n".join(found["links"]))
+        # Without any route ip prints nothing at all, or an empty list, as its version pleases.
+        routes = json.loads("\n".join(found["routes"]) or "[]")
+        return RunningState(
+            links={link["ifname"]: _link(link) for link in links if "ifname" in link},
+            # What has no interface of its own (a blackhole, several gateways) is not netplan's.
+            routes=[_route(route) for route in routes if "dev" in route],
+        )
+
+
+class Network(Combined[NetworkState]):
     """netplan's files, and the addresses and routes that are in force."""
 
     early = True
 
     @override
     def command(self) -> str:
-        return sections(
-            files=contents(*(f"{folder}/*.yaml" for folder in FOLDERS), *_NETWORKD_FILES),
-            links="ip -json -details address",
-            routes="ip -json -4 route",
-        )
+        return self.asking(Asked(Texts, {"paths": _FILES}), Asked(Running, {}))
 
     @override
-    def parse(self, found: Sections) -> NetworkState:
-        links = json.loads("\n".join(found["links"]))
-        # Without any route ip prints nothing at all, or an empty list, as its version pleases.
-        routes = json.loads("\n".join(found["routes"]) or "[]")
-        files = parse_contents(found["files"])
+    def combine(self, values: Sequence[Any]) -> NetworkState:
+        files: dict[str, FileText] = values[0]
+        running: RunningState = values[1]
         networkd = {path: file for path, file in files.items() if path.startswith(f"{NETWORKD_FOLDER}/")}
         return NetworkState(
             files={path: file for path, file in files.items() if path not in networkd},
             networkd=networkd,
-            links={link["ifname"]: _link(link) for link in links if "ifname" in link},
-            # What has no interface of its own (a blackhole, several gateways) is not netplan's.
-            routes=[_route(route) for route in routes if "dev" in route],
+            links=running["links"],
+            routes=running["routes"],
         )
 
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from pyinfra.api.exceptions import FactProcessError
 from pyinfra.api.facts import FactBase
 from typing_extensions import override
 
-from ciliumlab.facts.shell import Joined
+from ciliumlab.facts.shell import Joined, State
+
+T = TypeVar("T")
 
 # Neither line is one that a tool prints; the second may come after what has no newline at its end.
 _BEGINS = "==ciliumlab== begins"
@@ -31,6 +33,31 @@ class Asked:
         return f"{self.fact.__name__}({arguments})"
 
 
+class Combined(State[T], Generic[T]):
+    """A fact that is made of others, so that each of these is asked for with those of its kind that other
+    operations ask for: an answer takes its time for the programs that are started for it.
+    """
+
+    parts: Sequence[Asked] = ()
+    """What it is made of, once its command was made."""
+
+    def combine(self, values: Sequence[Any]) -> T:
+        """Its value, of those of its parts, in their order."""
+        raise NotImplementedError
+
+    def asking(self, *parts: Asked) -> str:
+        """The command, which is to be made by this: of parts that are not combined themselves."""
+        self.parts, self._together = parts, Together()
+        return self._together.command(parts)
+
+    @override
+    def process(self, output: list[str]) -> T:
+        values = self._together.process(output)
+        if any(value is None for value in values):
+            raise FactProcessError("cannot understand what the host answered")
+        return self.combine(values)
+
+
 class Together(FactBase[list[Any]]):
     """The values of several facts, in their order; None for one that could not be read. What is asked for
     several times is read once, and what can be `Joined` by one question.
@@ -42,7 +69,7 @@ class Together(FactBase[list[Any]]):
     def command(self, asked: Sequence[Asked]) -> str:
         # process() is given the output alone.
         self._asked = asked
-        self._each = _questions(asked)
+        self._each = _questions([part for one in asked for part in _parts(one)])
         return "\n".join(map(_answering, self._each))
 
     @override
@@ -52,7 +79,24 @@ class Together(FactBase[list[Any]]):
         if len(answers) != len(self._each):
             return [None for _ in self._asked]
         values = [_value(one, answer) for one, answer in zip(self._each, answers, strict=True)]
-        return [_own(one, values[_place(one, self._each)]) for one in self._asked]
+
+        def own(one: Asked) -> Any:
+            parts = [_own(part, values[_place(part, self._each)]) for part in _parts(one)]
+            fact = one.fact()
+            if not isinstance(fact, Combined):
+                return parts[0]
+            return None if any(part is None for part in parts) else fact.combine(parts)
+
+        return [own(one) for one in self._asked]
+
+
+def _parts(one: Asked) -> Sequence[Asked]:
+    """What is asked for it."""
+    fact = one.fact()
+    if not isinstance(fact, Combined):
+        return [one]
+    fact.command(**one.arguments)
+    return fact.parts
 
 
 def _questions(asked: Sequence[Asked]) -> list[Asked]:

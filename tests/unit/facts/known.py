@@ -1,6 +1,7 @@
 """Every fact class in ciliumlab.facts, by the name that its cases have: ``kubectl.Objects``.
 
-Not those that others are made of, `State` and `Joined`, nor `Together`, which has tests of its own.
+Not those that others are made of, `State`, `Joined` and `Combined`, nor `Together`, which has tests of its
+own.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from pyinfra.api.facts import FactBase
 
 import ciliumlab.facts
 from ciliumlab.facts.shell import Joined, State
-from ciliumlab.facts.together import Together
+from ciliumlab.facts.together import Combined, Together
 
 _MODULES = [
     importlib.import_module(found.name)
@@ -25,5 +26,5 @@ FACTS: dict[str, type[FactBase[Any]]] = {
     for module in _MODULES
     for name, found in vars(module).items()
     if isinstance(found, type) and issubclass(found, FactBase) and found.__module__ == module.__name__
-    if found not in (State, Joined, Together)
+    if found not in (State, Joined, Combined, Together)
 }

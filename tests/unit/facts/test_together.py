@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyinfra.api.facts import FactBase
 
+from ciliumlab.facts.apt_repository import Repository
 from ciliumlab.facts.files import Files, Texts
+from ciliumlab.facts.netplan import Network
 from ciliumlab.facts.systemd import Configuration, Units
 from ciliumlab.facts.together import Asked, Together
 from ciliumlab.operations.systemd import behind
@@ -125,3 +127,51 @@ def test_whatever_comes_back(lines: list[str]) -> None:
     fact = Together()
     fact.command([Asked(Unended, {}), Asked(Failing, {})])
     assert len(fact.process(lines)) == 2
+
+
+def test_a_combined_fact_is_asked_for_with_those_of_its_parts_kinds(tmp_path: Path) -> None:
+    netplan, other = Asked(Network, {}), Asked(Texts, {"paths": ["/etc/fstab"]})
+    source = Asked(Repository, {"file": "docker"})
+    fact = Together()
+    command = fact.command([other, netplan, source])
+    assert command.count("base64") == 1
+    texts = (
+        "60|a:a|regular file|1|2|/etc/netplan/a.yaml\n60|a:a|regular file|1|1|/etc/apt/keyrings/docker.asc"
+    )
+    parts = [
+        ["==ciliumlab== files", *texts.splitlines(), "e30K"],
+        ["==ciliumlab== links", "[]", "==ciliumlab== routes"],
+        ["==ciliumlab== system", "debian", "trixie", "==ciliumlab== architecture", "amd64"],
+    ]
+
+    def answer(parts: list[list[str]]) -> list[str]:
+        return [
+            line for part in parts for line in ("==ciliumlab== begins", *part, "==ciliumlab== ends with 0")
+        ]
+
+    of_other, of_netplan, of_source = fact.process(answer(parts))
+    assert of_other == {}
+    assert list(of_netplan["files"]) == ["/etc/netplan/a.yaml"]
+    assert of_netplan["routes"] == []
+    assert of_source["key"]["text"] == "\n"
+    assert of_source["source"] is None
+    # One part that cannot be read, and all that is made of it cannot be.
+    parts[1] = ["==ciliumlab== links", "", "==ciliumlab== routes"]
+    of_other, of_netplan, of_source = fact.process(answer(parts))
+    assert (of_other, of_netplan) == ({}, None)
+    assert of_source["codename"] == "trixie"
+
+
+def test_texts_by_a_pattern(tmp_path: Path) -> None:
+    for name in ("b.yaml", "a[1].yaml", "c.yml", "it's"):
+        (tmp_path / name).write_text(name)
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder/d.yaml").write_text("d")
+    fact = Together()
+    pattern, one, folder = f"{tmp_path}/*.yaml", f"{tmp_path}/it's", f"{tmp_path}/folder/*"
+    found = fact.process(printed(fact, *(Asked(Texts, {"paths": [path]}) for path in (pattern, one, folder))))
+    assert [{Path(path).name: file["text"] for path, file in texts.items()} for texts in found] == [
+        {"a[1].yaml": "a[1].yaml", "b.yaml": "b.yaml"},
+        {"it's": "it's"},
+        {"d.yaml": "d"},
+    ]

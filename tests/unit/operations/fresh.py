@@ -17,6 +17,11 @@ def _units(*names, state):
     return ["units", *blocks, "names", *names, "restarts"]
 
 
+def _parts(*answers):
+    """The answer to what is asked for as several facts."""
+    return [line for answer in answers for line in ("begins", *answer, "ends with 0")]
+
+
 def _offered(*names):
     return [f"{name}={_SETTINGS['kubernetes_version']}-1.1" for name in names]
 
@@ -41,8 +46,8 @@ _ANSWERS = {
     "/var/backups/etcd": ["flags", "snapshots"],
     "apt-helper": ["offered", *_offered("kubeadm", "kubectl", "kubelet")],
     "images check": ["images"],
-    "/etc/apt/keyrings": ["system", "debian", "trixie", "architecture", "amd64", "source", "key"],
     "/usr/local/bin": ["architecture", "amd64", "notes", "programs"],
+    "VERSION_CODENAME": _parts(["system", "debian", "trixie", "architecture", "amd64"], ["files"]),
     "dpkg-query": ["distribution", "debian-13", "packages", "ii |netplan.io|1.1.2", "journal"],
     "list-unit-files": ["container", "used", "units", "swap.target static -"],
     "/proc/modules": ["container", "loaded", "builtin"],
@@ -55,13 +60,14 @@ _ANSWERS = {
     "kubelet.service": _units("kubelet.service", state="not-found inactive"),
     "systemd-resolved.service": _units("systemd-resolved.service", state="not-found inactive"),
     "readlink": ["localtime", "/usr/share/zoneinfo/Etc/UTC", "timezone"],
-    "ip -json": ["files", "links", "[]", "routes", "[]"],
+    "ip -json": _parts(["files"], ["links", "[]", "routes", "[]"]),
     "cat-config -- ": ["configuration"],
     "mktemp": ["answer", "yes"],
     "sha256sum -- ": ["files"],
     "base64 -w0": ["files"],
 }
 _SECTIONS = {
+    *("begins", "ends with 0"),
     *("distribution", "packages", "journal", "container", "used", "units", "loaded", "builtin"),
     *("files", "values", "names", "restarts", "localtime", "timezone", "links"),
     *("routes", "answer", "version", "said", "command", "started", "serving", "containers"),
