@@ -68,8 +68,8 @@ class Together(FactBase[list[Any]]):
     @override
     def command(self, asked: Sequence[Asked]) -> str:
         # process() is given the output alone.
-        self._asked = asked
-        self._each = _questions([part for one in asked for part in _parts(one)])
+        self._asked = [(one.fact(), _parts(one)) for one in asked]
+        self._each = _questions([part for _, parts in self._asked for part in parts])
         return "\n".join(map(_answering, self._each))
 
     @override
@@ -80,14 +80,13 @@ class Together(FactBase[list[Any]]):
             return [None for _ in self._asked]
         values = [_value(one, answer) for one, answer in zip(self._each, answers, strict=True)]
 
-        def own(one: Asked) -> Any:
-            parts = [_own(part, values[_place(part, self._each)]) for part in _parts(one)]
-            fact = one.fact()
+        def own(fact: FactBase[Any], parts: Sequence[Asked]) -> Any:
+            of_parts = [_own(part, values[_place(part, self._each)]) for part in parts]
             if not isinstance(fact, Combined):
-                return parts[0]
-            return None if any(part is None for part in parts) else fact.combine(parts)
+                return of_parts[0]
+            return None if any(value is None for value in of_parts) else fact.combine(of_parts)
 
-        return [own(one) for one in self._asked]
+        return [own(fact, parts) for fact, parts in self._asked]
 
 
 def _parts(one: Asked) -> Sequence[Asked]:
