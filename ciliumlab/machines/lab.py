@@ -100,8 +100,9 @@ class Lab:
                 progress.say(f"machines: {kind.prepare(base)}{reason}")
                 identity.prepare(self.state, self.local())
                 self._remember(kind, base)
-                self._boot(kind, down, progress, lambda machine: kind.start(machine, base))
-            self._boot(kind, [machine for machine in machines if machine not in down], progress)
+            problems = self._boot(kind, down, progress, lambda machine: kind.start(machine, base))
+            problems += self._boot(kind, [machine for machine in machines if machine not in down], progress)
+            self._refuse(problems)
 
     @staticmethod
     def _refuse(problems: list[Problem]) -> None:
@@ -180,8 +181,10 @@ class Lab:
         machines: Sequence[Machine],
         progress: Progress,
         start: Callable[[Machine], None] | None = None,
-    ) -> None:
-        """Start the machines, if they are not, and return when each has booted; all failures at once."""
+    ) -> list[Problem]:
+        """Start the machines, if they are not, and return when each has booted, or with why it has not."""
+        if not machines:
+            return []
         at_once = len(machines) if start is None else kind.boots_at_once or len(machines)
         for machine in machines[at_once:]:
             progress.update(machine.name, f"waits for its turn ({at_once} emulated machines boot at a time)")
@@ -204,7 +207,7 @@ class Lab:
                     progress.finish(machine.name, f"answers at {machine.ssh_host}:{machine.ssh_port}")
 
         _each(machines, boots, at_once, given_up)
-        self._refuse(problems)
+        return problems
 
     # Down ----------------------------------------------------------------------------------------------
 
@@ -306,7 +309,7 @@ class Lab:
             if isinstance(kind, Guests):
                 kind.prepare(base)
                 kind.restore(machines, tag, base)
-                self._boot(kind, machines, progress)
+                self._refuse(self._boot(kind, machines, progress))
                 _each(machines, lambda machine: boot.set_clock(self.state, machine))
             else:
                 running = [machine for machine in machines if kind.running(machine)]
@@ -320,7 +323,7 @@ class Lab:
         _each(running, kind.stop)
         work()
         kind.prepare(base)
-        self._boot(kind, running, progress, lambda machine: kind.start(machine, base))
+        self._refuse(self._boot(kind, running, progress, lambda machine: kind.start(machine, base)))
 
     def _made(self) -> tuple[Kind, list[Machine]]:
         kind = self.kind()
