@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,11 +29,9 @@ until grep -q ^sshd /proc/$pid/comm; do pid=$(sed -n 's/^PPid:[[:space:]]*//p' /
 kill -KILL "$pid"
 """
 
-# Commands that were given over SSH, in their order: the session, and what was said to become root for.
-_COMMANDS = """
-journalctl --quiet --no-pager --boot --output=json _COMM=sudo |
-    jq -r 'select(.MESSAGE | contains("COMMAND=")) | [._SYSTEMD_SESSION, .MESSAGE] | join(" ")'
-"""
+# sudo's own log has the connection that a command came over; the journal has not, as nobody registers logins.
+_LOG = "/var/log/commands.json"
+_LOGGING = "/etc/sudoers.d/commands"
 _LOCKS = f"file={LOCK} run="
 
 
@@ -44,18 +43,34 @@ def held_up(lab: RunningLab, name: str) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def commands_noted(lab: RunningLab) -> Iterator[None]:
+    """Each host notes what is done as root there, for ``order``."""
+    setting = f"Defaults logfile={_LOG}, log_format=json_compact"
+    lab.everywhere(lambda name: lab.shell(name, f"echo '{setting}' > {_LOGGING}"))
+    try:
+        yield
+    finally:
+        lab.everywhere(lambda name: lab.shell(name, f"rm -f {_LOGGING} {_LOG}"))
+
+
 def order(lab: RunningLab, name: str) -> str:
-    """In which order the last two runs have given a host their commands, a letter each.
+    """In which order two runs have given a host their commands, a letter each.
 
     "f" is one of the first run, which had the lock, and "s" one of the second; "w" is where the second asked
     for the lock, or waited for it.
     """
-    commands = [line.partition(" ") for line in lab.shell(name, _COMMANDS).splitlines()]
-    *_, first, second = dict.fromkeys(session for session, _, said in commands if _LOCKS in said)
+    noted = [json.loads(line)["accept"] for line in lab.shell(name, f"cat {_LOG}").splitlines()]
+    commands = [(_connection(one["submitenv"]), " ".join(one["runargv"])) for one in noted]
+    first, second = dict.fromkeys(connection for connection, said in commands if _LOCKS in said)
     letters = ""
-    for session, _, said in commands:
-        if session == second:
+    for connection, said in commands:
+        if connection == second:
             letters += "w" if _LOCKS in said else "s"
-        elif session == first:
+        elif connection == first:
             letters += "f"
     return letters
+
+
+def _connection(environment: list[str]) -> str:
+    return next((line for line in environment if line.startswith("SSH_CONNECTION=")), "")

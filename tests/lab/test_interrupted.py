@@ -58,18 +58,20 @@ def test_a_cluster_is_made(lab: RunningLab) -> None:
 
 
 def test_a_second_run_waits_for_the_first(lab: RunningLab) -> None:
-    with ThreadPoolExecutor() as pool, held_up(lab, _WORKER):
-        first = pool.submit(lab.deploy, _BASE)
-        lab.until(_WORKER, INSTALLS)
-        second = pool.submit(lab.deploy, _BASE)
-        lab.until(_FIRST, WAITS)
+    with beside.commands_noted(lab):
+        with ThreadPoolExecutor() as pool, held_up(lab, _WORKER):
+            first = pool.submit(lab.deploy, _BASE)
+            lab.until(_WORKER, INSTALLS)
+            second = pool.submit(lab.deploy, _BASE)
+            lab.until(_FIRST, WAITS)
+        orders = lab.everywhere(lambda name: beside.order(lab, name))
     run = first.result()
     assert (run.status, run.changed) == (0, {_WORKER: [f"{PACKAGES}"]}), run.said
     run = second.result()
     assert (run.status, run.changed) == (0, {}), run.said
     assert set(BUSY.findall(run.said)) == set(lab.machines)
     # Each host has had all commands of the first before any of the second, which came while that was at work.
-    for name, order in lab.everywhere(lambda name: beside.order(lab, name)).items():
+    for name, order in orders.items():
         assert re.fullmatch("f+w[fw]*f[fw]*s+", order), f"{name}: {order}"
 
 
