@@ -5,9 +5,9 @@ from __future__ import annotations
 import socket
 import subprocess
 import time
-from collections.abc import Callable
 from pathlib import Path
 from threading import Event
+from typing import Protocol
 
 from ciliumlab.errors import LabError, Problem
 from ciliumlab.machines import identity
@@ -19,17 +19,26 @@ from ciliumlab.topology import Machine
 _SECONDS = 900
 
 
-def wait(
-    state: State, machine: Machine, running: Callable[[Machine], bool], log: Path, given_up: Event
-) -> None:
+class Kind(Protocol):
+    """A kind of machine, as far as it is needed to wait for one."""
+
+    def running(self, machine: Machine) -> bool: ...
+
+    def last_line(self, machine: Machine) -> str: ...
+
+
+def wait(state: State, machine: Machine, kind: Kind, log: Path, given_up: Event) -> None:
     """Return when the machine has booted; LabError that says what is wrong. ``log`` is its console's.
 
     Returns at once, whatever the machine does, when ``given_up`` is set.
     """
     until = time.monotonic() + _SECONDS
     while not given_up.is_set():
-        if not running(machine):
-            raise LabError(Problem(machine.name, f"it went off while booting; its last words are in {log}"))
+        if not kind.running(machine):
+            said = kind.last_line(machine)
+            raise LabError(
+                Problem(machine.name, f"it went off while booting ({said}); its last words are in {log}")
+            )
         if _greets(machine) and _booted(state, machine):
             return
         if time.monotonic() > until:

@@ -14,7 +14,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -25,7 +24,7 @@ from pathlib import Path
 from ciliumlab.errors import LabError, Problem
 from ciliumlab.machines import cgroups, identity, programs
 from ciliumlab.machines.image import Image
-from ciliumlab.machines.programs import find, run
+from ciliumlab.machines.programs import find, last_line, listens, run
 from ciliumlab.machines.supervisor import Cable, Spec
 from ciliumlab.state import State
 from ciliumlab.topology import Machine, Topology
@@ -113,9 +112,15 @@ class Containers:
     def _process_file(self, machine: Machine) -> Path:
         return self._state.machine(machine.name) / "supervisor.pid"
 
+    def _log(self, machine: Machine) -> Path:
+        return self._state.machine(machine.name) / "supervisor.log"
+
+    def last_line(self, machine: Machine) -> str:
+        """The last that the machine's supervisor said."""
+        return last_line(self._log(machine).read_bytes())
+
     def running(self, machine: Machine) -> bool:
-        with socket.socket(socket.AF_UNIX) as client:
-            return client.connect_ex(str(self.console(machine))) == 0
+        return listens(self.console(machine))
 
     def start(self, machine: Machine, base: Image) -> None:
         """Start a container that does not run, on its own overlay of the image's tree."""
@@ -149,8 +154,7 @@ class Containers:
         if cgroups.systemd_runs_host():
             scope = ["--scope", f"--unit={self._namespace(machine)}", "--collect", "--property=Delegate=yes"]
             command = ["systemd-run", "--quiet", *scope, *command]
-        log = folder / "supervisor.log"
-        with log.open("wb") as output:
+        with self._log(machine).open("wb") as output:
             process = subprocess.Popen(
                 [find(command[0]) or command[0], *command[1:]],
                 stdin=subprocess.DEVNULL,
@@ -162,9 +166,8 @@ class Containers:
             )
         while not self.running(machine):
             if process.poll() is not None:
-                said = log.read_text(errors="replace").strip().splitlines()
                 raise LabError(
-                    Problem(machine.name, f"its container did not start: {said[-1] if said else 'no word'}")
+                    Problem(machine.name, f"its container did not start: {self.last_line(machine)}")
                 )
             time.sleep(0.05)
 

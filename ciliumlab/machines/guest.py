@@ -6,6 +6,7 @@ forwarded; eth1 and on are plugged into the switches of their segments.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import signal
@@ -17,13 +18,15 @@ from ciliumlab.errors import LabError, Problem
 from ciliumlab.machines import accelerator, identity, image, programs
 from ciliumlab.machines.accelerator import TARGETS, Accelerator
 from ciliumlab.machines.image import Image
-from ciliumlab.machines.programs import run
+from ciliumlab.machines.programs import last_line, listens, run
 from ciliumlab.machines.qmp import Monitor
 from ciliumlab.machines.switch import Switch
 from ciliumlab.state import State
 from ciliumlab.topology import Machine, Topology
 
 _POWER_DOWN_SECONDS = 60
+# How long a guest whose power is cut may take to answer, and then to go, before it is killed.
+_ANSWER_SECONDS = 10
 
 
 class Guests:
@@ -90,12 +93,16 @@ class Guests:
     def _process_file(self, machine: Machine) -> Path:
         return self._state.machine(machine.name) / "qemu.pid"
 
+    def _log(self, machine: Machine) -> Path:
+        return self._state.machine(machine.name) / "qemu.log"
+
+    def last_line(self, machine: Machine) -> str:
+        """The last that the guest's QEMU said."""
+        return last_line(self._log(machine).read_bytes())
+
     def running(self, machine: Machine) -> bool:
-        try:
-            self._monitor(machine, timeout=10).__exit__(None, None, None)
-        except OSError:
-            return False
-        return True
+        # Not whether its monitor answers: a QEMU that is kept waiting for a processor does not, for seconds.
+        return listens(self._state.socket(machine.name, "qmp"))
 
     def start(self, machine: Machine, base: Image, snapshot: str | None = None) -> None:
         """Start a guest that does not run, on its own overlay of the image; the disk is kept."""
@@ -113,7 +120,8 @@ class Guests:
         command = self._command(machine, base, disk)
         if snapshot is not None:
             command += ["-loadvm", snapshot]
-        run(command, what=f"starting {machine.name}")
+        self._log(machine).write_bytes(b"")
+        run(command, what=f"starting {machine.name}", log=self._log(machine))
 
     def _command(self, machine: Machine, base: Image, disk: Path) -> list[str]:
         assert self._accelerator is not None
@@ -136,6 +144,8 @@ class Guests:
         command = [
             *(target.program, "-name", machine.name, "-nodefaults", "-no-user-config", "-daemonize"),
             *("-pidfile", str(self._process_file(machine)), "-display", "none"),
+            # QEMU's own words go where its log is, and are lost unless something, however little, is logged.
+            *("-D", str(self._log(machine)), "-d", "plugin"),
             *("-M", target.machine, *self._accelerator.arguments),
             *("-smp", str(machine.cpus), "-m", str(machine.memory_mib)),
             *("-kernel", str(base.kernel), "-initrd", str(base.initrd), "-append", kernel_arguments),
@@ -167,11 +177,9 @@ class Guests:
 
     def stop(self, machine: Machine) -> None:
         """Shut the guest down as its power button would, and switch it off if it takes too long."""
-        try:
-            with self._monitor(machine) as monitor:
-                monitor.execute("system_powerdown")
-        except OSError:
-            return
+        # OSError: it does not run, or it hangs.
+        with contextlib.suppress(OSError), self._monitor(machine) as monitor:
+            monitor.execute("system_powerdown")
         deadline = time.monotonic() + _POWER_DOWN_SECONDS
         while time.monotonic() < deadline:
             if not self.running(machine):
@@ -181,15 +189,14 @@ class Guests:
 
     def power_off(self, machine: Machine) -> None:
         """Cut the power."""
-        try:
-            with self._monitor(machine) as monitor:
-                monitor.execute("quit")
-        except OSError:
-            pass  # it does not run, or it went before it could answer
-        deadline = time.monotonic() + 10
+        # OSError: it does not run, it hangs, or it went before it could answer.
+        with contextlib.suppress(OSError), self._monitor(machine, _ANSWER_SECONDS) as monitor:
+            monitor.execute("quit")
+        deadline = time.monotonic() + _ANSWER_SECONDS
         while self.running(machine):
             if time.monotonic() > deadline:
-                os.kill(int(self._process_file(machine).read_text()), signal.SIGKILL)
+                with contextlib.suppress(OSError):  # it has just gone, and its file with it
+                    os.kill(int(self._process_file(machine).read_text()), signal.SIGKILL)
             time.sleep(0.1)
 
     def close(self) -> None:

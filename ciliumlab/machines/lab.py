@@ -198,7 +198,7 @@ class Lab:
                     progress.update(machine.name, "starting")
                     start(machine)
                     progress.update(machine.name, "booting")
-                boot.wait(self.state, machine, kind.running, log, given_up)
+                boot.wait(self.state, machine, kind, log, given_up)
             except LabError as error:
                 problems.extend(error.problems)
                 progress.finish(machine.name, "failed")

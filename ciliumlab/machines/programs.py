@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
+import socket
 import subprocess
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -53,17 +55,32 @@ def missing(programs: Iterable[str]) -> list[Problem]:
     ]
 
 
+def last_line(said: bytes) -> str:
+    """The last line of what a program said, or that there is none."""
+    lines = said.decode(errors="replace").strip().splitlines()
+    return lines[-1] if lines else "it said nothing"
+
+
+def listens(path: Path) -> bool:
+    """Whether a program listens at a Unix socket: as long as it lives, however busy it is."""
+    with socket.socket(socket.AF_UNIX) as client:
+        client.setblocking(False)
+        # EAGAIN: it has not got round to those who connected before.
+        return client.connect_ex(str(path)) in (0, errno.EAGAIN)
+
+
 def run(
     command: Sequence[str | Path],
     *,
     what: str,
     cwd: Path | None = None,
     stdin: bytes | None = None,
+    log: Path | None = None,
 ) -> str:
     """Run a program to its end and return what it printed on stdout.
 
     LabError when it cannot be started or fails: ``what`` was being done, and the last line that the
-    program printed says why.
+    program printed, or wrote to its ``log``, says why.
     """
     program = str(command[0])
     try:
@@ -78,8 +95,6 @@ def run(
     except OSError as error:
         raise LabError(Problem(what, f"{program} cannot be run: {error.strerror}")) from error
     if done.returncode != 0:
-        said = (done.stderr or done.stdout).decode(errors="replace").strip().splitlines()
-        raise LabError(
-            Problem(what, f"{program} failed ({done.returncode}): {said[-1] if said else 'it said nothing'}")
-        )
+        said = done.stderr or done.stdout or (log.read_bytes() if log is not None else b"")
+        raise LabError(Problem(what, f"{program} failed ({done.returncode}): {last_line(said)}"))
     return done.stdout.decode(errors="replace")

@@ -6,7 +6,7 @@ import shutil
 import socket
 from pathlib import Path
 
-from ciliumlab.machines.programs import run
+from ciliumlab.machines.programs import listens, run
 from ciliumlab.state import State
 from ciliumlab.topology import Segment
 
@@ -20,8 +20,7 @@ class Switch:
         self._ports = ports
 
     def running(self) -> bool:
-        with socket.socket(socket.AF_UNIX) as client:
-            return client.connect_ex(str(self._management)) == 0
+        return listens(self._management)
 
     def start(self) -> None:
         """Start the switch unless it runs."""

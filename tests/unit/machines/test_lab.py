@@ -105,7 +105,7 @@ class TestBooting:
     @pytest.fixture
     def boots(self, monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[str, Event], None]], None]:
         def boots(work: Callable[[str, Event], None]) -> None:
-            def wait(state: State, machine: Machine, running: object, log: Path, given_up: Event) -> None:
+            def wait(state: State, machine: Machine, kind: object, log: Path, given_up: Event) -> None:
                 work(machine.name, given_up)
 
             monkeypatch.setattr(boot, "wait", wait)
