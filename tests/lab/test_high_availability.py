@@ -78,7 +78,7 @@ def test_a_secret_that_gets_out_is_seen(lab: RunningLab, secrets: Secrets) -> No
     with leaks.processes_watched(lab):
         lab.shell(
             _WORKER,
-            f"""sh -c 'sleep 2; : --token {token}' & logger 'a token, {token}'
+            f"""sh -c 'sleep 2; : --token {token}' & echo 'a token, {token}' | logger
             umask 077; echo {secrets.certificate_key} > /var/log/planted
             mkdir -m 755 {_PLANTED}; mkdir {_PLANTED}/closed
             for file in open own closed/file; do echo {key} > {_PLANTED}/$file; done
