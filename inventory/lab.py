@@ -21,6 +21,7 @@ from ciliumlab.plan.pod_routes import pod_routing
 from ciliumlab.settings import Settings
 from ciliumlab.state import State, directory
 from ciliumlab.topology import load
+from ciliumlab.transport import without_delay
 from ciliumlab.wording import instead
 
 _HERE = Path(__file__).parent
@@ -50,7 +51,10 @@ def _reach(machine, state):
         "ssh_user": machine.ssh_user,
         # A guest without hardware acceleration takes its time to say hello; one that has died without a
         # word is to be noticed nevertheless (paramiko would wait for an hour).
-        "ssh_paramiko_connect_kwargs": {"banner_timeout": 60, "auth_timeout": 60, "channel_timeout": 60},
+        "ssh_paramiko_connect_kwargs": {
+            **{"banner_timeout": 60, "auth_timeout": 60, "channel_timeout": 60},
+            "transport_factory": without_delay,
+        },
         **({"ssh_key": key} if key else {}),
         **(
             {"ssh_known_hosts_file": str(state.known_hosts), "ssh_strict_host_key_checking": "yes"}

@@ -77,6 +77,9 @@ def test_pyinfra_is_told_how_to_reach_each(topology: Topology) -> None:
         for host in hosts
     }
     key = "~/.ssh/own-machines"
+    # Not by paramiko's own transport, which lets small packets wait.
+    kwargs = [host["data"]["ssh_paramiko_connect_kwargs"] for host in hosts]
+    assert {one["transport_factory"] for one in kwargs} == {"Function: without_delay"}
     assert reach == {
         "control": ("192.0.2.10", 22, "ops", key),
         "worker-a": ("192.0.2.11", 22, "ops", key),
