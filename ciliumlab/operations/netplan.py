@@ -96,7 +96,8 @@ def configuration(file: str, document: Document, patience: int = 90) -> Commands
     except what other programs signed as theirs (DHCP, routing daemons, the kernel, Cilium). Files
     of others stay, but for their mode: netplan asks for 0600.
 
-    A new configuration is checked by netplan before anything changes. It is saved only when the host
+    A new configuration is checked by netplan before anything changes, but that links which are down come
+    up. It is saved only when the host
     answers with it in force; otherwise the host goes back by itself, and the operation fails. A host
     on which the change was cut off goes back in the same way.
     """
@@ -129,6 +130,7 @@ def configured(file: str, document: Document, found: NetworkState, patience: int
             file=file,
             text=text,
             interfaces=names,
+            links=list(interfaces(document)),
             dummies=dummies(document),
             removals=[one.remove for one in left_over],
             restores=[one.restore for one in left_over],

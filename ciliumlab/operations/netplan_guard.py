@@ -22,7 +22,8 @@ class Change:
     """What the script is to do.
 
     ``file`` is the name of the netplan file without its suffix, ``text`` what shall be in it.
-    ``interfaces`` are those to configure anew, ``dummies`` those to make if they are missing.
+    ``interfaces`` are those to configure anew, ``links`` those that shall be up, ``dummies`` those to
+    make if they are missing.
     ``removals`` are arguments of ip(8) that remove what is left over, ``restores`` such as put it back.
     ``expected`` are arguments of ip(8), each with a text that its output must then contain.
     ``patience`` is how many seconds the change may take until it is confirmed.
@@ -31,6 +32,7 @@ class Change:
     file: str
     text: str
     interfaces: Sequence[str]
+    links: Sequence[str]
     dummies: Sequence[str]
     removals: Sequence[str]
     restores: Sequence[str]
@@ -46,6 +48,7 @@ def script(change: Change) -> str:
             file=shlex.quote(change.file),
             patience=change.patience,
             interfaces=shlex.quote(" ".join(change.interfaces)),
+            links=shlex.quote(" ".join(change.links)),
             dummies=shlex.quote(" ".join(change.dummies)),
             removals=shlex.quote("\n".join(change.removals)),
             restores=shlex.quote("\n".join(change.restores)),
@@ -63,6 +66,7 @@ folder={folder}
 file={file}
 patience={patience}
 interfaces={interfaces}
+links={links}
 dummies={dummies}
 removals={removals}
 restores={restores}
@@ -97,11 +101,29 @@ check() {
     rm -rf "$root"
 }
 
+# Prints which links were down.
+raise() {
+    for link in $links; do
+        [ -n "$(ip link show dev "$link" up 2>/dev/null)" ] || ! ip link set dev "$link" up 2>/dev/null \
+            || echo "$link"
+    done
+}
+
+lower() {
+    for link in $1; do
+        ip link set dev "$link" down
+    done
+}
+
 start() {
-    check || exit 1
+    # An IPv6 link-local address takes a second or two until it is known to be nobody else's (RFC 4862, 5.4),
+    # and networkd waits for it. Where a link is down, that begins now.
+    raised=$(raise)
+    check || { lower "$raised"; exit 1; }
     # A former change that was cut in between is over: this one takes its place.
     systemctl stop $timer.timer $worker.service 2>/dev/null
     rm -rf "$folder/state" && mkdir "$folder/state" && : > "$folder/state/armed" || exit 1
+    echo "$raised" > "$folder/state/raised"
     for dummy in $dummies; do
         [ -e "/sys/class/net/$dummy" ] || echo "$dummy" >> "$folder/state/new-dummies"
     done
@@ -146,8 +168,8 @@ apply() {
     tries=0
     while [ -n "$(lacking)" ]; do
         tries=$((tries + 1))
-        [ $tries -lt 100 ] || { echo "not in force: $(lacking)"; finish failed; }
-        sleep 0.2
+        [ $tries -lt 200 ] || { echo "not in force: $(lacking)"; finish failed; }
+        sleep 0.1
     done
     finish done
 }
@@ -161,9 +183,9 @@ finish() {
 wait_for_result() {
     tries=0
     while [ ! -e "$folder/state/result" ] && [ -e "$folder/state/armed" ] \
-        && [ $tries -lt $((patience * 5)) ]; do
+        && [ $tries -lt $((patience * 10)) ]; do
         tries=$((tries + 1))
-        sleep 0.2
+        sleep 0.1
     done
     [ "$(cat "$folder/state/result" 2>/dev/null)" = done ] && [ -e "$folder/state/armed" ] && exit 0
     roll_back
@@ -195,6 +217,7 @@ roll_back() {
     mv "$folder/state/armed" "$folder/state/rolled-back" 2>/dev/null || return 0
     systemctl stop $worker.service 2>/dev/null
     rm -f "$trial"
+    lower "$(cat "$folder/state/raised")"
     dummies=
     [ ! -e "$folder/state/new-dummies" ] || while read -r dummy; do
         ip link delete "$dummy"

@@ -17,6 +17,7 @@ CHANGE = Change(
     file="60-lab",
     text="new\n",
     interfaces=["eth1"],
+    links=["eth1"],
     dummies=[],
     removals=["route delete 10.11.0.0/16"],
     restores=["route add 10.11.0.0/16"],
@@ -111,8 +112,9 @@ def test_netplan_is_asked_first(machine: Machine) -> None:
     assert result.returncode == 1
     assert "Error in network definition" in result.stderr
     assert "netplan does not accept this configuration; nothing was changed" in result.stderr
-    (call,) = machine.calls()
-    assert call.startswith("netplan generate --root-dir")
+    looked, asked = machine.calls()
+    assert looked == "ip link show dev eth1 up"
+    assert asked.startswith("netplan generate --root-dir")
     assert not machine.trial.exists()
 
 
@@ -170,6 +172,35 @@ def test_networkd_has_the_last_word(machine: Machine) -> None:
         machine.guard("apply")
     assert time.monotonic() - started > 1
     assert machine.guard("wait").returncode == 0
+
+
+def test_a_link_that_is_down_is_up_at_once_and_down_again_when_the_host_goes_back(machine: Machine) -> None:
+    machine.does("ip", '[ "$1 $2" = "link show" ] || echo " 192.168.10.100/24 "')
+    machine.guard("start")
+    assert machine.calls()[:2] == ["ip link show dev eth1 up", "ip link set dev eth1 up"]
+    machine.guard("apply")
+    machine.calls()
+    machine.guard("roll-back")
+    calls = machine.calls()
+    assert calls.index("ip link set dev eth1 down") < calls.index("networkctl reload")
+
+
+def test_a_link_that_is_down_is_so_again_when_netplan_refuses(machine: Machine) -> None:
+    machine.does("ip", "true")
+    machine.does("netplan", "exit 78")
+    machine.guard("start")
+    calls = machine.calls()
+    assert [call for call in calls if call.startswith("ip link set")] == [
+        "ip link set dev eth1 up",
+        "ip link set dev eth1 down",
+    ]
+
+
+def test_a_link_that_is_up_stays_so_when_the_host_goes_back(machine: Machine) -> None:
+    machine.guard("start")
+    machine.guard("apply")
+    machine.guard("roll-back")
+    assert [call for call in machine.calls() if call.startswith("ip link set")] == []
 
 
 def test_dummies_are_made_and_taken_back(machine: Machine) -> None:
