@@ -144,8 +144,9 @@ class Guests:
         command = [
             *(target.program, "-name", machine.name, "-nodefaults", "-no-user-config", "-daemonize"),
             *("-pidfile", str(self._process_file(machine)), "-display", "none"),
-            # QEMU's own words go where its log is, and are lost unless something, however little, is logged.
-            *("-D", str(self._log(machine)), "-d", "plugin"),
+            # QEMU's own words go where its log is, and are lost unless something is logged: what every QEMU
+            # knows (plugins, not all do), and no machine ever does.
+            *("-D", str(self._log(machine)), "-d", "page"),
             *("-M", target.machine, *self._accelerator.arguments),
             *("-smp", str(machine.cpus), "-m", str(machine.memory_mib)),
             *("-kernel", str(base.kernel), "-initrd", str(base.initrd), "-append", kernel_arguments),
