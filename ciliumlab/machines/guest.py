@@ -98,7 +98,9 @@ class Guests:
 
     def last_line(self, machine: Machine) -> str:
         """The last that the guest's QEMU said."""
-        return last_line(self._log(machine).read_bytes())
+        log = self._log(machine)
+        # One that a version without such a log has started has none.
+        return last_line(log.read_bytes() if log.exists() else b"")
 
     def running(self, machine: Machine) -> bool:
         # Not whether its monitor answers: a QEMU that is kept waiting for a processor does not, for seconds.

@@ -96,8 +96,7 @@ def configuration(file: str, document: Document, patience: int = 90) -> Commands
     except what other programs signed as theirs (DHCP, routing daemons, the kernel, Cilium). Files
     of others stay, but for their mode: netplan asks for 0600.
 
-    A new configuration is checked by netplan before anything changes, but that links which are down come
-    up. It is saved only when the host
+    A new configuration is checked by netplan before anything changes, and saved only when the host
     answers with it in force; otherwise the host goes back by itself, and the operation fails. A host
     on which the change was cut off goes back in the same way.
     """
@@ -130,7 +129,6 @@ def configured(file: str, document: Document, found: NetworkState, patience: int
             file=file,
             text=text,
             interfaces=names,
-            links=list(interfaces(document)),
             dummies=dummies(document),
             removals=[one.remove for one in left_over],
             restores=[one.restore for one in left_over],
@@ -154,8 +152,8 @@ def _expected(document: Document) -> Iterator[tuple[str, str]]:
 class Guarded(PyinfraCommand):
     """Carry out the change that lies on the host, and confirm it once the host has been reached again.
 
-    Any step may be cut off by the very change that it makes. What follows the first is then tried again,
-    over a new connection, until the host has had time to go back to its former network and to say so.
+    A step that is cut off, as by the very change that it makes, is tried again over a new connection,
+    until the host has had time to go back to its former network and to say so.
     """
 
     def __init__(self, patience: int) -> None:
@@ -164,7 +162,7 @@ class Guarded(PyinfraCommand):
 
     @override
     def __repr__(self) -> str:
-        return f"Guarded({netplan_guard.PATH} start, wait, confirm within {self.patience} s)"
+        return f"Guarded({netplan_guard.PATH} prepare, change, confirm within {self.patience} s)"
 
     @override
     def execute(self, state: State, host: Host, connector_arguments: ConnectorArguments) -> bool:
@@ -180,27 +178,26 @@ class Guarded(PyinfraCommand):
                 print_host_combined_output(host, output)
             return status
 
+        steps = ["prepare", "change", "confirm"]
         # Twice the patience: once until the host goes back, once for its network to settle.
         deadline = time.monotonic() + 2 * self.patience
-        try:
-            if not run("start", self.patience):
-                return False
-        except CUT_OFF as error:
-            logger.debug("%sstarting the change was cut off: %r", host.print_prefix, error)
-        while (left := deadline - time.monotonic()) > 0:
+        while steps and (left := deadline - time.monotonic()) > 0:
             try:
                 # A quiet connection is given up soon enough for several attempts.
-                return run("wait", min(left, self.patience / 2)) and run("confirm", left)
+                if not run(steps[0], min(left, self.patience / 2)):
+                    return False
+                del steps[0]
             except CUT_OFF as error:
                 logger.debug("%sthe change was cut off: %r", host.print_prefix, error)
                 _reconnect(host)
-        host.log_styled(
-            "does not answer with its new network configuration; it goes back to the former one by itself"
-            f" {self.patience} s after the change, or when it is started again",
-            fg="red",
-            log_func=logger.error,
-        )
-        return False
+        if steps:
+            host.log_styled(
+                "does not answer with its new network configuration; it goes back to the former one by itself"
+                f" {self.patience} s after the change, or when it is started again",
+                fg="red",
+                log_func=logger.error,
+            )
+        return not steps
 
 
 def _reconnect(host: Host) -> None:

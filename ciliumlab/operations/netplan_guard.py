@@ -22,8 +22,7 @@ class Change:
     """What the script is to do.
 
     ``file`` is the name of the netplan file without its suffix, ``text`` what shall be in it.
-    ``interfaces`` are those to configure anew, ``links`` those that shall be up, ``dummies`` those to
-    make if they are missing.
+    ``interfaces`` are those to configure anew, ``dummies`` those to make if they are missing.
     ``removals`` are arguments of ip(8) that remove what is left over, ``restores`` such as put it back.
     ``expected`` are arguments of ip(8), each with a text that its output must then contain.
     ``patience`` is how many seconds the change may take until it is confirmed.
@@ -32,7 +31,6 @@ class Change:
     file: str
     text: str
     interfaces: Sequence[str]
-    links: Sequence[str]
     dummies: Sequence[str]
     removals: Sequence[str]
     restores: Sequence[str]
@@ -41,14 +39,13 @@ class Change:
 
 
 def script(change: Change) -> str:
-    """The script for this change. Verbs: start, wait, confirm; apply and roll-back are for itself."""
+    """The script for this change. Verbs: prepare, change, confirm; apply and roll-back are for itself."""
     return (
         _HEAD.format(
             folder=FOLDER,
             file=shlex.quote(change.file),
             patience=change.patience,
             interfaces=shlex.quote(" ".join(change.interfaces)),
-            links=shlex.quote(" ".join(change.links)),
             dummies=shlex.quote(" ".join(change.dummies)),
             removals=shlex.quote("\n".join(change.removals)),
             restores=shlex.quote("\n".join(change.restores)),
@@ -66,7 +63,6 @@ folder={folder}
 file={file}
 patience={patience}
 interfaces={interfaces}
-links={links}
 dummies={dummies}
 removals={removals}
 restores={restores}
@@ -84,58 +80,34 @@ umask 077
 # netplan is a Python program: what it would leave beside itself, nobody but root could read.
 export PYTHONDONTWRITEBYTECODE=1
 
-# netplan's own judgement, in a copy of its folders.
-check() {
-    root=$folder/check
-    rm -rf "$root"
-    for below in lib/netplan etc/netplan run/netplan; do
-        mkdir -p "$root/$below"
-        cp -p /$below/*.yaml "$root/$below/" 2>/dev/null
-    done
-    printf '%s' "$text" > "$root$trial"
-    if ! said=$(netplan generate --root-dir "$root" 2>&1); then
-        echo "$said" | grep -v '^$' >&2
-        echo "netplan does not accept this configuration; nothing was changed" >&2
-        return 1
-    fi
-    rm -rf "$root"
+generate() {
+    # Where udev does not run, netplan says so and goes on; what it says matters only when it fails.
+    said=$(netplan generate 2>&1) || { echo "$said" | grep -v '^$' >&2; return 1; }
 }
 
-# Prints which links were down.
-raise() {
-    for link in $links; do
-        [ -n "$(ip link show dev "$link" up 2>/dev/null)" ] || ! ip link set dev "$link" up 2>/dev/null \
-            || echo "$link"
-    done
-}
-
-lower() {
-    for link in $1; do
-        ip link set dev "$link" down
-    done
-}
-
-start() {
-    # An IPv6 link-local address takes a second or two until it is known to be nobody else's (RFC 4862, 5.4),
-    # and networkd waits for it. Where a link is down, that begins now.
-    raised=$(raise)
-    check || { lower "$raised"; exit 1; }
+# Has netplan judge the new file, and generate what networkd will read at its next reload.
+prepare() {
     # A former change that was cut in between is over: this one takes its place.
+    unfinished=
+    [ ! -e "$folder/state/armed" ] || unfinished=yes
     systemctl stop $timer.timer $worker.service 2>/dev/null
     rm -rf "$folder/state" && mkdir "$folder/state" && : > "$folder/state/armed" || exit 1
-    echo "$raised" > "$folder/state/raised"
     for dummy in $dummies; do
         [ -e "/sys/class/net/$dummy" ] || echo "$dummy" >> "$folder/state/new-dummies"
     done
     systemd-run --quiet --collect --unit=$timer --on-active="$patience" --timer-property=AccuracySec=1s \
         /bin/sh "$guard" roll-back || exit 1
-    # On its own, so that it goes on when this connection ends.
-    systemd-run --quiet --collect --unit=$worker /bin/sh "$guard" apply
+    mkdir -p -m 755 /run/netplan && printf '%s' "$text" > "$trial" && generate && exit 0
+    mv "$folder/state/armed" "$folder/state/refused" 2>/dev/null
+    systemctl stop $timer.timer 2>/dev/null
+    rm -f "$trial"
+    generate 2>/dev/null
+    [ -z "$unfinished" ] || configure "$restores"
+    echo "netplan does not accept this configuration; nothing was changed" >&2
+    exit 1
 }
 
 configure() {
-    # Where udev does not run, netplan says so and goes on; what it says matters only when it fails.
-    said=$(netplan generate 2>&1) || { echo "$said"; return 1; }
     systemctl start systemd-networkd.service && networkctl reload || return 1
     # A dummy interface that was deleted by hand does not come back by a reload.
     for dummy in $dummies; do
@@ -153,18 +125,20 @@ lacking() {
         [ -n "$arguments" ] || continue
         ip $arguments 2>/dev/null | grep -qF -- "$wanted" || echo "$wanted ($arguments)"
     done
-    # networkd's own word, see sd-network(3): an old address may be there until it is done.
+    # networkd's own word, see sd-network(3): an old address may be there until it is done. But it also waits
+    # a second or two until an IPv6 link-local address is known to be nobody else's (RFC 4862, 5.4).
     for interface in $interfaces; do
         link=/run/systemd/netif/links/$(cat "/sys/class/net/$interface/ifindex" 2>/dev/null)
-        ! grep -qs '^ADMIN_STATE=configuring' "$link" || echo "$interface is still being configured"
+        ! grep -qs '^ADMIN_STATE=configuring' "$link" \
+            || [ -n "$(ip -6 address show dev "$interface" scope link tentative 2>/dev/null)" ] \
+            || echo "$interface is still being configured"
     done
 }
 
 apply() {
     exec > "$folder/state/log" 2>&1
-    # The answer of the command that started this leaves the host before its network changes.
-    sleep 0.5
-    mkdir -p -m 755 /run/netplan && printf '%s' "$text" > "$trial" && configure "$removals" || finish failed
+    [ -e "$folder/state/armed" ] || exit 0
+    configure "$removals" || finish failed
     tries=0
     while [ -n "$(lacking)" ]; do
         tries=$((tries + 1))
@@ -179,8 +153,13 @@ finish() {
     exit 0
 }
 
-# Answers once the change is made: that the answer arrives shows that the host can still be reached.
-wait_for_result() {
+# Answers once the change is made: that the answer arrives shows that the host can still be reached. Asked
+# again, it goes on waiting.
+change() {
+    if mkdir "$folder/state/begun" 2>/dev/null; then
+        # On its own, so that it goes on when this connection ends.
+        systemd-run --quiet --collect --unit=$worker /bin/sh "$guard" apply || { roll_back; give_up; }
+    fi
     tries=0
     while [ ! -e "$folder/state/result" ] && [ -e "$folder/state/armed" ] \
         && [ $tries -lt $((patience * 10)) ]; do
@@ -194,7 +173,8 @@ wait_for_result() {
 
 # Comes as a command of its own, after that answer. Whoever takes "armed" away decides: it, or the roll-back.
 confirm() {
-    mv "$folder/state/armed" "$folder/state/confirmed" 2>/dev/null || give_up
+    mv "$folder/state/armed" "$folder/state/confirmed" 2>/dev/null \
+        || [ -e "$folder/state/confirmed" ] || give_up
     systemctl stop $timer.timer 2>/dev/null
     save && exit 0
     echo "the new network configuration is in force, but cannot be saved for the next boot" >&2
@@ -202,13 +182,18 @@ confirm() {
 }
 
 give_up() {
-    cat "$folder/state/log" >&2
+    cat "$folder/state/log" 2>/dev/null >&2
     echo "the new network configuration failed, or cut this host off for $patience s;" \
         "the former one is back" >&2
     exit 1
 }
 
 save() {
+    if [ ! -e "$trial" ]; then
+        # Asked again: the file may be there.
+        printf '%s' "$text" | cmp -s - "$final"
+        return
+    fi
     new=/etc/netplan/.$file.yaml.ciliumlab
     cp "$trial" "$new" && chmod 600 "$new" && sync "$new" && mv -fT "$new" "$final" && rm -f "$trial"
 }
@@ -217,7 +202,7 @@ roll_back() {
     mv "$folder/state/armed" "$folder/state/rolled-back" 2>/dev/null || return 0
     systemctl stop $worker.service 2>/dev/null
     rm -f "$trial"
-    lower "$(cat "$folder/state/raised")"
+    generate
     dummies=
     [ ! -e "$folder/state/new-dummies" ] || while read -r dummy; do
         ip link delete "$dummy"
@@ -226,9 +211,9 @@ roll_back() {
 }
 
 case $1 in
-    start) start ;;
+    prepare) prepare ;;
+    change) change ;;
     apply) apply ;;
-    wait) wait_for_result ;;
     confirm) confirm ;;
     roll-back) roll_back ;;
     *) echo "unknown verb: $1" >&2; exit 2 ;;

@@ -91,3 +91,7 @@ def test_one_that_goes_off_while_it_boots_is_told_with_the_last_line_of_its_qemu
         f"{machine.name}: it went off while booting (terminating on signal 15 from pid 1);"
         " its last words are in console.log"
     )
+
+
+def test_one_that_another_version_started_has_said_nothing(guests: Guests, machine: Machine) -> None:
+    assert guests.last_line(machine) == "it said nothing"

@@ -17,7 +17,6 @@ CHANGE = Change(
     file="60-lab",
     text="new\n",
     interfaces=["eth1"],
-    links=["eth1"],
     dummies=[],
     removals=["route delete 10.11.0.0/16"],
     restores=["route add 10.11.0.0/16"],
@@ -46,7 +45,7 @@ class Machine(machines.Machine):
             (self.root / folder).mkdir(parents=True)
         for program in ("netplan", "networkctl", "systemctl", "systemd-run", "ip"):
             self.program(program, _PROGRAM)
-        self.does("ip", 'echo "    inet 192.168.10.100/24 brd"')
+        self.does("ip", '[ "$1" != -4 ] || echo "    inet 192.168.10.100/24 brd"')
         self.own.write_text("old\n")
 
     @property
@@ -80,22 +79,20 @@ def machine(tmp_path: Path) -> Machine:
 
 
 def test_a_change_is_tried_then_saved(machine: Machine) -> None:
-    assert machine.guard("start").returncode == 0
-    assert any(
-        call.startswith("systemd-run") and "--on-active=2" in call and call.endswith("roll-back")
-        for call in machine.calls()
-    )
-    assert machine.own.read_text() == "old\n"
+    assert machine.guard("prepare").returncode == 0
+    _stopped, armed, generated = machine.calls()
+    assert armed.startswith("systemd-run") and "--on-active=2" in armed and armed.endswith("roll-back")
+    assert generated == "netplan generate"
+    assert (machine.own.read_text(), machine.trial.read_text()) == ("old\n", "new\n")
     machine.guard("apply")
-    assert machine.calls()[:5] == [
-        "netplan generate",
+    assert machine.calls()[:4] == [
         "systemctl start systemd-networkd.service",
         "networkctl reload",
         "ip route delete 10.11.0.0/16",
         "networkctl reconfigure eth1",
     ]
     assert (machine.own.read_text(), machine.trial.read_text()) == ("old\n", "new\n")
-    assert machine.guard("wait").returncode == 0
+    assert machine.guard("change").returncode == 0
     assert machine.guard("confirm").returncode == 0
     assert machine.own.read_text() == "new\n"
     assert not machine.trial.exists()
@@ -106,20 +103,43 @@ def test_a_change_is_tried_then_saved(machine: Machine) -> None:
     assert machine.calls() == []
 
 
+_REFUSES = 'ls "$ROOT/run/netplan" | grep -q . || exit 0; echo "Error in network definition" >&2; exit 78'
+
+
 def test_netplan_is_asked_first(machine: Machine) -> None:
-    machine.does("netplan", 'echo "Error in network definition" >&2; exit 78')
-    result = machine.guard("start")
+    machine.does("netplan", _REFUSES)
+    result = machine.guard("prepare")
     assert result.returncode == 1
-    assert "Error in network definition" in result.stderr
-    assert "netplan does not accept this configuration; nothing was changed" in result.stderr
-    looked, asked = machine.calls()
-    assert looked == "ip link show dev eth1 up"
-    assert asked.startswith("netplan generate --root-dir")
+    assert result.stderr == (
+        "Error in network definition\nnetplan does not accept this configuration; nothing was changed\n"
+    )
+    assert machine.calls()[-3:] == [
+        "netplan generate",
+        "systemctl stop ciliumlab-netplan-rollback.timer",
+        "netplan generate",
+    ]
+    assert not machine.trial.exists()
+    machine.guard("roll-back")
+    assert machine.calls() == []
+
+
+def test_a_change_that_was_cut_off_goes_back_when_netplan_refuses_the_next(machine: Machine) -> None:
+    machine.guard("prepare")
+    machine.guard("apply")
+    machine.does("netplan", _REFUSES)
+    machine.calls()
+    assert machine.guard("prepare").returncode == 1
+    assert machine.calls()[-4:] == [
+        "systemctl start systemd-networkd.service",
+        "networkctl reload",
+        "ip route add 10.11.0.0/16",
+        "networkctl reconfigure eth1",
+    ]
     assert not machine.trial.exists()
 
 
 def test_a_host_that_nobody_reaches_again_goes_back(machine: Machine) -> None:
-    machine.guard("start")
+    machine.guard("prepare")
     machine.guard("apply")
     machine.calls()
     machine.guard("roll-back")
@@ -133,7 +153,7 @@ def test_a_host_that_nobody_reaches_again_goes_back(machine: Machine) -> None:
         "ip route add 10.11.0.0/16",
         "networkctl reconfigure eth1",
     ]
-    for verb in ("wait", "confirm"):
+    for verb in ("change", "confirm"):
         late = machine.guard(verb)
         assert late.returncode == 1
         assert "the former one is back" in late.stderr
@@ -142,9 +162,9 @@ def test_a_host_that_nobody_reaches_again_goes_back(machine: Machine) -> None:
 
 def test_what_does_not_come_into_force_goes_back_at_once(machine: Machine) -> None:
     machine.does("networkctl", '[ "$1" != reload ] || { echo "cannot reload" >&2; exit 1; }')
-    machine.guard("start")
+    machine.guard("prepare")
     machine.guard("apply")
-    result = machine.guard("wait")
+    result = machine.guard("change")
     assert result.returncode == 1
     assert "cannot reload" in result.stderr
     assert not machine.trial.exists()
@@ -153,12 +173,12 @@ def test_what_does_not_come_into_force_goes_back_at_once(machine: Machine) -> No
 
 def test_an_address_that_is_late_is_waited_for(machine: Machine) -> None:
     machine.does("ip", f'[ ! -e {machine.root}/late ] || echo " 192.168.10.100/24 "')
-    machine.guard("start")
+    machine.guard("prepare")
+    started = time.monotonic()
     with subprocess.Popen(["sh", "-c", f"sleep 1.5; touch {machine.root}/late"]):
-        started = time.monotonic()
         machine.guard("apply")
-    assert time.monotonic() - started > 1
-    assert machine.guard("wait").returncode == 0
+        assert time.monotonic() - started > 1
+    assert machine.guard("change").returncode == 0
 
 
 def test_networkd_has_the_last_word(machine: Machine) -> None:
@@ -166,46 +186,31 @@ def test_networkd_has_the_last_word(machine: Machine) -> None:
     link = machine.root / "run/systemd/netif/links/7"
     link.parent.mkdir(parents=True)
     link.write_text("ADMIN_STATE=configuring\n")
-    machine.guard("start")
+    machine.guard("prepare")
+    started = time.monotonic()
     with subprocess.Popen(["sh", "-c", f"sleep 1.5; echo ADMIN_STATE=configured > {link}"]):
-        started = time.monotonic()
         machine.guard("apply")
-    assert time.monotonic() - started > 1
-    assert machine.guard("wait").returncode == 0
+        assert time.monotonic() - started > 1
+    assert machine.guard("change").returncode == 0
 
 
-def test_a_link_that_is_down_is_up_at_once_and_down_again_when_the_host_goes_back(machine: Machine) -> None:
-    machine.does("ip", '[ "$1 $2" = "link show" ] || echo " 192.168.10.100/24 "')
-    machine.guard("start")
-    assert machine.calls()[:2] == ["ip link show dev eth1 up", "ip link set dev eth1 up"]
+def test_a_link_local_address_may_still_be_anybody_s(machine: Machine) -> None:
+    (machine.root / "sys/class/net/eth1/ifindex").write_text("7\n")
+    link = machine.root / "run/systemd/netif/links/7"
+    link.parent.mkdir(parents=True)
+    link.write_text("ADMIN_STATE=configuring\n")
+    machine.does(
+        "ip", '[ "$1" = -6 ] && echo "    inet6 fe80::1/64" || echo "    inet 192.168.10.100/24 brd"'
+    )
+    machine.guard("prepare")
     machine.guard("apply")
-    machine.calls()
-    machine.guard("roll-back")
-    calls = machine.calls()
-    assert calls.index("ip link set dev eth1 down") < calls.index("networkctl reload")
-
-
-def test_a_link_that_is_down_is_so_again_when_netplan_refuses(machine: Machine) -> None:
-    machine.does("ip", "true")
-    machine.does("netplan", "exit 78")
-    machine.guard("start")
-    calls = machine.calls()
-    assert [call for call in calls if call.startswith("ip link set")] == [
-        "ip link set dev eth1 up",
-        "ip link set dev eth1 down",
-    ]
-
-
-def test_a_link_that_is_up_stays_so_when_the_host_goes_back(machine: Machine) -> None:
-    machine.guard("start")
-    machine.guard("apply")
-    machine.guard("roll-back")
-    assert [call for call in machine.calls() if call.startswith("ip link set")] == []
+    assert "ip -6 address show dev eth1 scope link tentative" in machine.calls()
+    assert machine.guard("change").returncode == 0
 
 
 def test_dummies_are_made_and_taken_back(machine: Machine) -> None:
     change = replace(CHANGE, dummies=["loop1"], interfaces=["loop1"], removals=[], restores=[], expected=[])
-    machine.guard("start", change)
+    machine.guard("prepare", change)
     machine.guard("apply", change)
     assert "ip link add loop1 type dummy" in machine.calls()
     machine.guard("roll-back", change)
@@ -215,15 +220,55 @@ def test_dummies_are_made_and_taken_back(machine: Machine) -> None:
 
 
 def test_a_second_change_takes_the_place_of_one_that_was_cut_off(machine: Machine) -> None:
-    machine.guard("start")
+    machine.guard("prepare")
     machine.guard("apply")
     machine.calls()
     other = replace(CHANGE, text="other\n")
-    assert machine.guard("start", other).returncode == 0
+    assert machine.guard("prepare", other).returncode == 0
     assert (
         "systemctl stop ciliumlab-netplan-rollback.timer ciliumlab-netplan-apply.service" in machine.calls()
     )
     machine.guard("apply", other)
-    assert machine.guard("wait", other).returncode == 0
+    assert machine.guard("change", other).returncode == 0
     assert machine.guard("confirm", other).returncode == 0
     assert machine.own.read_text() == "other\n"
+
+
+def test_a_step_that_was_cut_off_is_asked_for_again(machine: Machine) -> None:
+    machine.guard("prepare")
+    machine.does("systemd-run", 'sh "$ROOT/run/ciliumlab/netplan/guard" apply')
+    for _ in range(2):
+        assert machine.guard("change").returncode == 0
+    assert sum("--unit=ciliumlab-netplan-apply" in call for call in machine.calls()) == 1
+    for _ in range(2):
+        assert machine.guard("confirm").returncode == 0
+    assert machine.own.read_text() == "new\n"
+
+
+def test_what_was_confirmed_and_could_not_be_saved_is_no_success(machine: Machine) -> None:
+    machine.guard("prepare")
+    machine.guard("apply")
+    machine.trial.unlink()
+    for _ in range(2):
+        result = machine.guard("confirm")
+        assert result.returncode == 1
+        assert "cannot be saved for the next boot" in result.stderr
+    assert machine.own.read_text() == "old\n"
+
+
+def test_a_change_that_cannot_begin_goes_back_at_once(machine: Machine) -> None:
+    machine.guard("prepare")
+    machine.does("systemd-run", 'echo "Failed to start transient service unit" >&2; exit 1')
+    result = machine.guard("change")
+    assert result.returncode == 1
+    assert "Failed to start transient service unit" in result.stderr
+    assert "the former one is back" in result.stderr
+
+
+def test_a_change_that_was_given_up_is_not_begun(machine: Machine) -> None:
+    machine.guard("prepare")
+    machine.guard("roll-back")
+    machine.calls()
+    machine.guard("apply")
+    assert machine.calls() == []
+    assert not machine.trial.exists()
