@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from . import steps
@@ -9,6 +11,18 @@ from .mirror import Mirror
 from .running import TASKS, RunningLab
 
 pytestmark = pytest.mark.lab
+
+# A configuration that netplan accepts, and with which nobody reaches the machine any more.
+_CUTS_OFF = """
+from ciliumlab.operations import netplan
+
+netplan.configuration(
+    name="Machines are cut off",
+    file="70-elsewhere",
+    document=netplan.ethernets({"eth0": {"addresses": ["192.0.2.1/24"]}}),
+    patience=10,
+)
+"""
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +61,16 @@ def test_second_deploy_changes_nothing(lab: RunningLab) -> None:
 @pytest.mark.parametrize("task", TASKS)
 def test_task_alone_changes_nothing(lab: RunningLab, task: str) -> None:
     steps.nothing_changes(lab, f"run {task} with nothing to do", task)
+
+
+def test_a_change_that_cuts_machines_off_goes_back(lab: RunningLab, tmp_path: Path) -> None:
+    file = tmp_path / "cut.py"
+    file.write_text(_CUTS_OFF)
+    with lab.step("cut machines off"):
+        run = lab.deploy(str(file))
+    assert (run.status, set(run.failed)) == (1, set(lab.machines)), run.said
+    assert run.said.count("cut this host off for 10 s; the former one is back") == len(lab.machines), run.said
+    steps.nothing_changes(lab, "deploy after that")
 
 
 def test_reboot(lab: RunningLab) -> None:
