@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, NotRequired, TypedDict
 
 import gevent  # type: ignore[import-untyped]
@@ -22,7 +23,7 @@ from ciliumlab.facts.netplan import FOLDERS, Network, NetworkState
 from ciliumlab.operations import netplan_guard
 from ciliumlab.operations.api import Commands, Refused, operation, read, show_difference
 from ciliumlab.operations.files import permissions
-from ciliumlab.operations.host_lock import CUT_OFF
+from ciliumlab.operations.host_lock import CUT_OFF, MOMENT, cut_off
 from ciliumlab.operations.netplan_guard import Change
 from ciliumlab.operations.netplan_state import (
     Document,
@@ -91,12 +92,12 @@ def configuration(file: str, document: Document, patience: int = 90) -> Commands
     + document: what shall be in it, see netplan(5): entries of ethernets and dummy-devices under networkd
     + patience: seconds after which a host that was not reached again goes back to its former network
 
-    Files are compared as data. Addresses and routes of these interfaces are compared with the running
+    Files are compared as data. IPv4 addresses and routes of these interfaces are compared with the running
     system too: what is missing there is brought back, and what no netplan file declares goes away,
     except what other programs signed as theirs (DHCP, routing daemons, the kernel, Cilium). Files
     of others stay, but for their mode: netplan asks for 0600.
 
-    A new configuration is checked by netplan before anything changes, and saved only when the host
+    A new configuration is checked by netplan before the network changes, and saved only when the host
     answers with it in force; otherwise the host goes back by itself, and the operation fails. A host
     on which the change was cut off goes back in the same way.
     """
@@ -135,7 +136,8 @@ def configured(file: str, document: Document, found: NetworkState, patience: int
             expected=list(_expected(document)),
             patience=patience,
         )
-        changes += [Write(netplan_guard.PATH, netplan_guard.script(change), mode="700"), Guarded(patience)]
+        guard = netplan_guard.path(file)
+        changes += [Write(guard, netplan_guard.script(change), mode="700"), Guarded(guard, patience)]
     if not changes:
         host.noop(f"{path} is as declared, and in force")
     yield from changes
@@ -156,24 +158,29 @@ class Guarded(PyinfraCommand):
     until the host has had time to go back to its former network and to say so.
     """
 
-    def __init__(self, patience: int) -> None:
+    def __init__(self, guard: str, patience: int) -> None:
         super().__init__()
+        self.guard = guard
         self.patience = patience
 
     @override
     def __repr__(self) -> str:
-        return f"Guarded({netplan_guard.PATH} prepare, change, confirm within {self.patience} s)"
+        return f"Guarded({self.guard} prepare, change, confirm within {self.patience} s)"
 
     @override
     def execute(self, state: State, host: Host, connector_arguments: ConnectorArguments) -> bool:
         def run(verb: str, seconds: float) -> bool:
+            _connected(host)
             with gevent.Timeout(seconds, TimeoutError):
                 status, output = host.run_shell_command(
-                    Shell(f"sh {netplan_guard.PATH} {verb}"),
+                    Shell(f"sh {self.guard} {verb}"),
                     print_output=state.print_output,
                     print_input=state.print_input,
                     **connector_arguments,
                 )
+            if not status:
+                # To pyinfra, a connection that ends meanwhile is a command that has failed.
+                _connected(host)
             if not status and not state.print_output:
                 print_host_combined_output(host, output)
             return status
@@ -192,17 +199,25 @@ class Guarded(PyinfraCommand):
                 _reconnect(host)
         if steps:
             host.log_styled(
-                "does not answer with its new network configuration; it goes back to the former one by itself"
-                f" {self.patience} s after the change, or when it is started again",
+                "does not answer any more; unless its new network configuration was saved, it goes back to"
+                f" the former one by itself within {self.patience} s, or when it is started again",
                 fg="red",
                 log_func=logger.error,
             )
         return not steps
 
 
+def _connected(host: Host) -> None:
+    """Raises ConnectionResetError where a host's connection has ended, or could not be made again."""
+    if cut_off(host):
+        raise ConnectionResetError("the connection has ended")
+
+
 def _reconnect(host: Host) -> None:
     time.sleep(1)
-    host.disconnect()
+    # pyinfra may want to tidy up there, over a connection that is quiet.
+    with suppress(*CUT_OFF), gevent.Timeout(MOMENT, False):
+        host.disconnect()
     host.connected = False
     try:
         host.connect(show_errors=False)

@@ -14,7 +14,11 @@ from dataclasses import dataclass
 
 # In memory, so that a reboot forgets a change that was under way.
 FOLDER = "/run/ciliumlab/netplan"
-PATH = f"{FOLDER}/guard"
+
+
+def path(file: str) -> str:
+    """Where the script for the netplan file of this name lies: changes of two files do not meet."""
+    return f"{FOLDER}/{file}/guard"
 
 
 @dataclass(frozen=True)
@@ -25,7 +29,7 @@ class Change:
     ``interfaces`` are those to configure anew, ``dummies`` those to make if they are missing.
     ``removals`` are arguments of ip(8) that remove what is left over, ``restores`` such as put it back.
     ``expected`` are arguments of ip(8), each with a text that its output must then contain.
-    ``patience`` is how many seconds the change may take until it is confirmed.
+    ``patience`` is how many seconds the change may take until it is confirmed, from when it was prepared.
     """
 
     file: str
@@ -39,10 +43,13 @@ class Change:
 
 
 def script(change: Change) -> str:
-    """The script for this change. Verbs: prepare, change, confirm; apply and roll-back are for itself."""
+    """The script for this change, which lies at `path` on the host.
+
+    Verbs: prepare, change, confirm, each of which may be asked for again; apply and roll-back are for itself.
+    """
     return (
         _HEAD.format(
-            folder=FOLDER,
+            folder=shlex.quote(f"{FOLDER}/{change.file}"),
             file=shlex.quote(change.file),
             patience=change.patience,
             interfaces=shlex.quote(" ".join(change.interfaces)),
@@ -72,13 +79,20 @@ text={text}
 
 _BODY = r"""
 guard=$folder/guard
+state=$folder/state
+undo=$folder/undo
 trial=/run/netplan/$file.yaml
 final=/etc/netplan/$file.yaml
-timer=ciliumlab-netplan-rollback
-worker=ciliumlab-netplan-apply
+timer=ciliumlab-netplan-rollback-$file
+worker=ciliumlab-netplan-apply-$file
 umask 077
 # netplan is a Python program: what it would leave beside itself, nobody but root could read.
 export PYTHONDONTWRITEBYTECODE=1
+
+# A step that was cut off may still be at work when it is asked for again, or a roll-back.
+alone() {
+    exec 9>"$folder/lock" && flock 9
+}
 
 generate() {
     # Where udev does not run, netplan says so and goes on; what it says matters only when it fails.
@@ -87,33 +101,31 @@ generate() {
 
 # Has netplan judge the new file, and generate what networkd will read at its next reload.
 prepare() {
-    # A former change that was cut in between is over: this one takes its place.
-    unfinished=
-    [ ! -e "$folder/state/armed" ] || unfinished=yes
-    systemctl stop $timer.timer $worker.service 2>/dev/null
-    rm -rf "$folder/state" && mkdir "$folder/state" && : > "$folder/state/armed" || exit 1
-    for dummy in $dummies; do
-        [ -e "/sys/class/net/$dummy" ] || echo "$dummy" >> "$folder/state/new-dummies"
-    done
+    alone
+    systemctl stop $timer.timer $timer.service $worker.service 2>/dev/null
+    # A former change of this file that was cut in between is over: this one takes its place. If it comes to
+    # nothing, both are undone.
+    [ -e "$state/armed" ] || rm -rf "$undo"
+    rm -rf "$state" && mkdir -p "$state" "$undo" && : > "$state/armed" || exit 1
     systemd-run --quiet --collect --unit=$timer --on-active="$patience" --timer-property=AccuracySec=1s \
-        /bin/sh "$guard" roll-back || exit 1
-    mkdir -p -m 755 /run/netplan && printf '%s' "$text" > "$trial" && generate && exit 0
-    mv "$folder/state/armed" "$folder/state/refused" 2>/dev/null
+        /bin/sh "$guard" roll-back || refuse "this host cannot go back by itself"
+    mkdir -p -m 755 /run/netplan && printf '%s' "$text" > "$trial" || refuse "$trial cannot be written"
+    generate || refuse "netplan does not accept this configuration"
+}
+
+refuse() {
+    go_back 2>/dev/null
     systemctl stop $timer.timer 2>/dev/null
-    rm -f "$trial"
-    generate 2>/dev/null
-    [ -z "$unfinished" ] || configure "$restores"
-    echo "netplan does not accept this configuration; nothing was changed" >&2
+    echo "$1; nothing was changed" >&2
     exit 1
 }
 
 configure() {
     systemctl start systemd-networkd.service && networkctl reload || return 1
-    # A dummy interface that was deleted by hand does not come back by a reload.
-    for dummy in $dummies; do
+    for dummy in $1; do
         [ -e "/sys/class/net/$dummy" ] || ip link add "$dummy" type dummy
     done
-    echo "$1" | while read -r line; do [ -z "$line" ] || ip $line; done
+    echo "$2" | while read -r line; do [ -z "$line" ] || ip $line; done
     for interface in $interfaces; do
         [ ! -e "/sys/class/net/$interface" ] || networkctl reconfigure "$interface"
     done
@@ -129,16 +141,21 @@ lacking() {
     # a second or two until an IPv6 link-local address is known to be nobody else's (RFC 4862, 5.4).
     for interface in $interfaces; do
         link=/run/systemd/netif/links/$(cat "/sys/class/net/$interface/ifindex" 2>/dev/null)
-        ! grep -qs '^ADMIN_STATE=configuring' "$link" \
+        ! grep -qs '^ADMIN_STATE=\(pending\|initialized\|configuring\)' "$link" \
             || [ -n "$(ip -6 address show dev "$interface" scope link tentative 2>/dev/null)" ] \
             || echo "$interface is still being configured"
     done
 }
 
 apply() {
-    exec > "$folder/state/log" 2>&1
-    [ -e "$folder/state/armed" ] || exit 0
-    configure "$removals" || finish failed
+    exec > "$state/log" 2>&1
+    [ -e "$state/armed" ] || exit 0
+    for dummy in $dummies; do
+        [ -e "/sys/class/net/$dummy" ] || echo "$dummy" >> "$undo/dummies"
+    done
+    : > "$undo/network"
+    # A dummy interface that was deleted by hand does not come back by a reload.
+    configure "$dummies" "$removals" || finish failed
     tries=0
     while [ -n "$(lacking)" ]; do
         tries=$((tries + 1))
@@ -149,32 +166,29 @@ apply() {
 }
 
 finish() {
-    echo "$1" > "$folder/state/result.new" && mv "$folder/state/result.new" "$folder/state/result"
+    echo "$1" > "$state/result.new" && mv "$state/result.new" "$state/result"
     exit 0
 }
 
 # Answers once the change is made: that the answer arrives shows that the host can still be reached. Asked
 # again, it goes on waiting.
 change() {
-    if mkdir "$folder/state/begun" 2>/dev/null; then
+    if mkdir "$state/begun" 2>/dev/null; then
         # On its own, so that it goes on when this connection ends.
-        systemd-run --quiet --collect --unit=$worker /bin/sh "$guard" apply || { roll_back; give_up; }
+        systemd-run --quiet --collect --unit=$worker /bin/sh "$guard" apply || give_up
     fi
     tries=0
-    while [ ! -e "$folder/state/result" ] && [ -e "$folder/state/armed" ] \
-        && [ $tries -lt $((patience * 10)) ]; do
+    while [ ! -e "$state/result" ] && [ -e "$state/armed" ] && [ $tries -lt $((patience * 10)) ]; do
         tries=$((tries + 1))
         sleep 0.1
     done
-    [ "$(cat "$folder/state/result" 2>/dev/null)" = done ] && [ -e "$folder/state/armed" ] && exit 0
-    roll_back
-    give_up
+    [ "$(cat "$state/result" 2>/dev/null)" = done ] && [ -e "$state/armed" ] || give_up
 }
 
 # Comes as a command of its own, after that answer. Whoever takes "armed" away decides: it, or the roll-back.
 confirm() {
-    mv "$folder/state/armed" "$folder/state/confirmed" 2>/dev/null \
-        || [ -e "$folder/state/confirmed" ] || give_up
+    alone
+    mv "$state/armed" "$state/confirmed" 2>/dev/null || [ -e "$state/confirmed" ] || give_up
     systemctl stop $timer.timer 2>/dev/null
     save && exit 0
     echo "the new network configuration is in force, but cannot be saved for the next boot" >&2
@@ -182,7 +196,9 @@ confirm() {
 }
 
 give_up() {
-    cat "$folder/state/log" 2>/dev/null >&2
+    alone
+    go_back
+    cat "$state/log" >&2 2>/dev/null
     echo "the new network configuration failed, or cut this host off for $patience s;" \
         "the former one is back" >&2
     exit 1
@@ -198,16 +214,16 @@ save() {
     cp "$trial" "$new" && chmod 600 "$new" && sync "$new" && mv -fT "$new" "$final" && rm -f "$trial"
 }
 
-roll_back() {
-    mv "$folder/state/armed" "$folder/state/rolled-back" 2>/dev/null || return 0
+go_back() {
+    mv "$state/armed" "$state/rolled-back" 2>/dev/null || return 0
     systemctl stop $worker.service 2>/dev/null
     rm -f "$trial"
     generate
-    dummies=
-    [ ! -e "$folder/state/new-dummies" ] || while read -r dummy; do
+    [ -e "$undo/network" ] || return 0
+    [ ! -e "$undo/dummies" ] || while read -r dummy; do
         ip link delete "$dummy"
-    done < "$folder/state/new-dummies"
-    configure "$restores"
+    done < "$undo/dummies"
+    configure "" "$restores"
 }
 
 case $1 in
@@ -215,7 +231,7 @@ case $1 in
     change) change ;;
     apply) apply ;;
     confirm) confirm ;;
-    roll-back) roll_back ;;
+    roll-back) alone && go_back ;;
     *) echo "unknown verb: $1" >&2; exit 2 ;;
 esac
 """

@@ -113,7 +113,7 @@ def shown(command: PyinfraCommand) -> object:
     """A command as cases write it: text, or a mapping for a file that is written, for a refusal, for what
     Helm does, and for a command on another host or with documents on its standard input.
     """
-    if isinstance(command, Write) and command.path == netplan_guard.PATH:
+    if isinstance(command, Write) and command.path.startswith(netplan_guard.FOLDER):
         subprocess.run(["sh", "-n"], input=command.text, text=True, check=True)
         head = command.text.partition("set -u\n")[2].partition("\nguard=")[0]
         given = dict(word.split("=", 1) for word in shlex.split(head))

@@ -38,7 +38,7 @@ class Machine(machines.Machine):
         for folder in (
             "etc/netplan",
             "run/netplan",
-            "run/ciliumlab/netplan",
+            "run/ciliumlab/netplan/60-lab",
             "sys/class/net/eth1",
             "does",
         ):
@@ -66,7 +66,7 @@ class Machine(machines.Machine):
         return lines
 
     def guard(self, verb: str, change: Change = CHANGE) -> subprocess.CompletedProcess[str]:
-        path = self.root / "run/ciliumlab/netplan/guard"
+        path = self.root / f"run/ciliumlab/netplan/{change.file}/guard"
         path.write_text(self.here(script(change)))
         return subprocess.run(
             ["sh", str(path), verb], env=self.environment, capture_output=True, text=True, check=False
@@ -113,10 +113,11 @@ def test_netplan_is_asked_first(machine: Machine) -> None:
     assert result.stderr == (
         "Error in network definition\nnetplan does not accept this configuration; nothing was changed\n"
     )
-    assert machine.calls()[-3:] == [
+    assert machine.calls()[-4:] == [
         "netplan generate",
-        "systemctl stop ciliumlab-netplan-rollback.timer",
+        "systemctl stop ciliumlab-netplan-apply-60-lab.service",
         "netplan generate",
+        "systemctl stop ciliumlab-netplan-rollback-60-lab.timer",
     ]
     assert not machine.trial.exists()
     machine.guard("roll-back")
@@ -124,17 +125,31 @@ def test_netplan_is_asked_first(machine: Machine) -> None:
 
 
 def test_a_change_that_was_cut_off_goes_back_when_netplan_refuses_the_next(machine: Machine) -> None:
-    machine.guard("prepare")
-    machine.guard("apply")
+    change = replace(CHANGE, dummies=["loop1"])
+    machine.guard("prepare", change)
+    machine.guard("apply", change)
     machine.does("netplan", _REFUSES)
     machine.calls()
     assert machine.guard("prepare").returncode == 1
-    assert machine.calls()[-4:] == [
+    assert machine.calls()[-7:] == [
+        "netplan generate",
+        "ip link delete loop1",
         "systemctl start systemd-networkd.service",
         "networkctl reload",
         "ip route add 10.11.0.0/16",
         "networkctl reconfigure eth1",
+        "systemctl stop ciliumlab-netplan-rollback-60-lab.timer",
     ]
+    assert not machine.trial.exists()
+
+
+def test_a_host_that_cannot_go_back_by_itself_is_left_alone(machine: Machine) -> None:
+    machine.does("systemd-run", 'echo "Failed to start transient timer unit" >&2; exit 1')
+    result = machine.guard("prepare")
+    assert (result.returncode, result.stderr) == (
+        1,
+        "Failed to start transient timer unit\nthis host cannot go back by itself; nothing was changed\n",
+    )
     assert not machine.trial.exists()
 
 
@@ -146,7 +161,7 @@ def test_a_host_that_nobody_reaches_again_goes_back(machine: Machine) -> None:
     assert not machine.trial.exists()
     assert machine.own.read_text() == "old\n"
     assert machine.calls() == [
-        "systemctl stop ciliumlab-netplan-apply.service",
+        "systemctl stop ciliumlab-netplan-apply-60-lab.service",
         "netplan generate",
         "systemctl start systemd-networkd.service",
         "networkctl reload",
@@ -164,6 +179,7 @@ def test_what_does_not_come_into_force_goes_back_at_once(machine: Machine) -> No
     machine.does("networkctl", '[ "$1" != reload ] || { echo "cannot reload" >&2; exit 1; }')
     machine.guard("prepare")
     machine.guard("apply")
+    machine.does("networkctl", "true")
     result = machine.guard("change")
     assert result.returncode == 1
     assert "cannot reload" in result.stderr
@@ -219,14 +235,42 @@ def test_dummies_are_made_and_taken_back(machine: Machine) -> None:
     assert "ip link add loop1 type dummy" not in calls
 
 
+def test_a_change_of_another_file_is_none_of_its_business(machine: Machine) -> None:
+    machine.guard("prepare")
+    machine.guard("apply")
+    machine.calls()
+    other = replace(CHANGE, file="62-pods", text="other\n")
+    (machine.root / "run/ciliumlab/netplan/62-pods").mkdir()
+    for verb in ("prepare", "apply", "change", "confirm"):
+        assert machine.guard(verb, other).returncode == 0
+    assert not any("60-lab" in call for call in machine.calls())
+    machine.guard("roll-back")
+    assert "ip route add 10.11.0.0/16" in machine.calls()
+    assert [path.name for path in machine.own.parent.iterdir() if path.read_text() == "other\n"] == [
+        "62-pods.yaml"
+    ]
+    assert not machine.trial.exists()
+
+
+def test_a_step_that_comes_late_undoes_nothing(machine: Machine) -> None:
+    """It was sent over a connection that was taken to be lost."""
+    for verb in ("prepare", "apply", "change", "confirm", "prepare"):
+        assert machine.guard(verb).returncode == 0
+    machine.calls()
+    machine.guard("roll-back")
+    assert machine.calls() == ["systemctl stop ciliumlab-netplan-apply-60-lab.service", "netplan generate"]
+    assert machine.own.read_text() == "new\n"
+
+
 def test_a_second_change_takes_the_place_of_one_that_was_cut_off(machine: Machine) -> None:
     machine.guard("prepare")
     machine.guard("apply")
     machine.calls()
     other = replace(CHANGE, text="other\n")
     assert machine.guard("prepare", other).returncode == 0
-    assert (
-        "systemctl stop ciliumlab-netplan-rollback.timer ciliumlab-netplan-apply.service" in machine.calls()
+    assert machine.calls()[0] == (
+        "systemctl stop ciliumlab-netplan-rollback-60-lab.timer ciliumlab-netplan-rollback-60-lab.service"
+        " ciliumlab-netplan-apply-60-lab.service"
     )
     machine.guard("apply", other)
     assert machine.guard("change", other).returncode == 0
@@ -236,10 +280,10 @@ def test_a_second_change_takes_the_place_of_one_that_was_cut_off(machine: Machin
 
 def test_a_step_that_was_cut_off_is_asked_for_again(machine: Machine) -> None:
     machine.guard("prepare")
-    machine.does("systemd-run", 'sh "$ROOT/run/ciliumlab/netplan/guard" apply')
+    machine.does("systemd-run", 'sh "$ROOT/run/ciliumlab/netplan/60-lab/guard" apply')
     for _ in range(2):
         assert machine.guard("change").returncode == 0
-    assert sum("--unit=ciliumlab-netplan-apply" in call for call in machine.calls()) == 1
+    assert sum("--unit=ciliumlab-netplan-apply-60-lab" in call for call in machine.calls()) == 1
     for _ in range(2):
         assert machine.guard("confirm").returncode == 0
     assert machine.own.read_text() == "new\n"
