@@ -19,7 +19,9 @@ from ciliumlab.operations import netplan
 netplan.configuration(
     name="Machines are cut off",
     file="70-elsewhere",
-    document=netplan.ethernets({"eth0": {"addresses": ["192.0.2.1/24"]}}),
+    document={
+        "network": {"version": 2, "ethernets": {"eth0": {"dhcp4": False, "addresses": ["192.0.2.1/24"]}}},
+    },
     patience=40,
 )
 """
