@@ -65,6 +65,14 @@ class Machine(machines.Machine):
         path.unlink(missing_ok=True)
         return lines
 
+    def configuring(self) -> Path:
+        """Where networkd says that it is at work on eth1."""
+        (self.root / "sys/class/net/eth1/ifindex").write_text("7\n")
+        link = self.root / "run/systemd/netif/links/7"
+        link.parent.mkdir(parents=True)
+        link.write_text("ADMIN_STATE=configuring\n")
+        return link
+
     def guard(self, verb: str, change: Change = CHANGE) -> subprocess.CompletedProcess[str]:
         path = self.root / f"run/ciliumlab/netplan/{change.file}/guard"
         path.write_text(self.here(script(change)))
@@ -198,10 +206,7 @@ def test_an_address_that_is_late_is_waited_for(machine: Machine) -> None:
 
 
 def test_networkd_has_the_last_word(machine: Machine) -> None:
-    (machine.root / "sys/class/net/eth1/ifindex").write_text("7\n")
-    link = machine.root / "run/systemd/netif/links/7"
-    link.parent.mkdir(parents=True)
-    link.write_text("ADMIN_STATE=configuring\n")
+    link = machine.configuring()
     machine.guard("prepare")
     started = time.monotonic()
     with subprocess.Popen(["sh", "-c", f"sleep 1.5; echo ADMIN_STATE=configured > {link}"]):
@@ -211,10 +216,7 @@ def test_networkd_has_the_last_word(machine: Machine) -> None:
 
 
 def test_a_link_local_address_may_still_be_anybody_s(machine: Machine) -> None:
-    (machine.root / "sys/class/net/eth1/ifindex").write_text("7\n")
-    link = machine.root / "run/systemd/netif/links/7"
-    link.parent.mkdir(parents=True)
-    link.write_text("ADMIN_STATE=configuring\n")
+    machine.configuring()
     machine.does(
         "ip", '[ "$1" = -6 ] && echo "    inet6 fe80::1/64" || echo "    inet 192.168.10.100/24 brd"'
     )
