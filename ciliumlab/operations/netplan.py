@@ -181,8 +181,8 @@ class Guarded(PyinfraCommand):
             if not status:
                 # To pyinfra, a connection that ends meanwhile is a command that has failed.
                 _connected(host)
-            if not status and not state.print_output:
-                print_host_combined_output(host, output)
+                if not state.print_output:
+                    print_host_combined_output(host, output)
             return status
 
         steps = ["prepare", "change", "confirm"]
