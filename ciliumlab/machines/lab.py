@@ -6,13 +6,14 @@ import fcntl
 import json
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from threading import Event
 from typing import Any
 
+from ciliumlab import parallel
 from ciliumlab.errors import DeclarationError, LabError, Problem
 from ciliumlab.machines import accelerator, boot, debian, host, identity, image, ubuntu
 from ciliumlab.machines.container import Containers
@@ -360,17 +361,6 @@ def _each(
     at_once: int | None = None,
     given_up: Event | None = None,
 ) -> None:
-    """For all, ``at_once`` at a time; the first failure is raised when all have ended.
-
-    Ctrl-C begins no more of them, and sets ``given_up`` for those that are at work.
-    """
+    """For all of them, ``at_once`` at a time, as parallel.run does it."""
     if machines:
-        with ThreadPoolExecutor(at_once or len(machines)) as pool:
-            try:
-                for future in [pool.submit(work, machine) for machine in machines]:
-                    future.result()
-            except KeyboardInterrupt:
-                pool.shutdown(wait=False, cancel_futures=True)
-                if given_up is not None:
-                    given_up.set()
-                raise
+        parallel.run((partial(work, machine) for machine in machines), at_once or len(machines), given_up)

@@ -7,14 +7,14 @@ import shutil
 import tarfile
 import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from ciliumlab import download, sources
+from ciliumlab import download, parallel, sources
 from ciliumlab.errors import LabError, Problem
 from ciliumlab.mirror.contents import Contents
 from ciliumlab.mirror.image import Image
@@ -78,14 +78,7 @@ def _all_done(works: Sequence[tuple[str, _Work]], progress: Progress) -> list[Pr
         else:
             progress.finish(name, "there")
 
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        try:
-            for future in [pool.submit(run, *work) for work in works]:
-                future.result()
-        except BaseException:
-            interrupted.set()
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    parallel.run((partial(run, *work) for work in works), _AT_ONCE, interrupted)
     return problems
 
 

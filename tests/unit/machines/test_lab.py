@@ -1,12 +1,11 @@
 """The lab as a whole, as far as it goes without a machine: who is meant, what is refused and how."""
 
-import os
 import signal
 import socket
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from threading import Barrier, Event
+from threading import Barrier, Event, get_ident
 
 import pytest
 from click.testing import CliRunner
@@ -152,7 +151,9 @@ class TestBooting:
 
         def work(name: str, given_up: Event) -> None:
             if name == "k8s-w1":
-                os.kill(os.getpid(), signal.SIGINT)
+                # To this thread, which does not wake the main one: as it is when a signal comes just
+                # as that goes to sleep.
+                signal.pthread_kill(get_ident(), signal.SIGINT)
             assert given_up.wait(timeout=20)
 
         boots(work)
