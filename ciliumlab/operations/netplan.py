@@ -41,6 +41,9 @@ HEADER = "# Managed by ciliumlab; edits are overwritten.\n"
 _OWN_FOLDER = "/etc/netplan"
 _TRIAL_FOLDER = FOLDERS[-1]
 
+# It has gone back, or has the new file, if that was saved: the next run sees which.
+_GONE = "this host was started anew while its network was being changed; run the deploy once more"
+
 
 class RouteTo(TypedDict):
     """A static route: destination network, and gateway."""
@@ -169,11 +172,13 @@ class Guarded(PyinfraCommand):
 
     @override
     def execute(self, state: State, host: Host, connector_arguments: ConnectorArguments) -> bool:
+        there = f"[ -e {self.guard} ] || {{ echo '{_GONE}' >&2; exit 1; }}"
+
         def run(verb: str, seconds: float) -> bool:
             _connected(host)
             with gevent.Timeout(seconds, TimeoutError):
                 status, output = host.run_shell_command(
-                    Shell(f"sh {self.guard} {verb}"),
+                    Shell(f"{there}; sh {self.guard} {verb}"),
                     print_output=state.print_output,
                     print_input=state.print_input,
                     **connector_arguments,

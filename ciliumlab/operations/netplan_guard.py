@@ -81,6 +81,7 @@ _BODY = r"""
 guard=$folder/guard
 state=$folder/state
 undo=$folder/undo
+armed=$folder/armed
 trial=/run/netplan/$file.yaml
 final=/etc/netplan/$file.yaml
 timer=ciliumlab-netplan-rollback-$file
@@ -105,8 +106,8 @@ prepare() {
     systemctl stop $timer.timer $timer.service $worker.service 2>/dev/null
     # A former change of this file that was cut in between is over: this one takes its place. If it comes to
     # nothing, both are undone.
-    [ -e "$state/armed" ] || rm -rf "$undo"
-    rm -rf "$state" && mkdir -p "$state" "$undo" && : > "$state/armed" || exit 1
+    [ -e "$armed" ] || rm -rf "$undo"
+    touch "$armed" && rm -rf "$state" && mkdir -p "$state" "$undo" || refuse "$folder cannot be written"
     systemd-run --quiet --collect --unit=$timer --on-active="$patience" --timer-property=AccuracySec=1s \
         /bin/sh "$guard" roll-back || refuse "this host cannot go back by itself"
     mkdir -p -m 755 /run/netplan && printf '%s' "$text" > "$trial" || refuse "$trial cannot be written"
@@ -149,7 +150,7 @@ lacking() {
 
 apply() {
     exec > "$state/log" 2>&1
-    [ -e "$state/armed" ] || exit 0
+    [ -e "$armed" ] || exit 0
     for dummy in $dummies; do
         [ -e "/sys/class/net/$dummy" ] || echo "$dummy" >> "$undo/dummies"
     done
@@ -178,17 +179,17 @@ change() {
         systemd-run --quiet --collect --unit=$worker /bin/sh "$guard" apply || give_up
     fi
     tries=0
-    while [ ! -e "$state/result" ] && [ -e "$state/armed" ] && [ $tries -lt $((patience * 10)) ]; do
+    while [ ! -e "$state/result" ] && [ -e "$armed" ] && [ $tries -lt $((patience * 10)) ]; do
         tries=$((tries + 1))
         sleep 0.1
     done
-    [ "$(cat "$state/result" 2>/dev/null)" = done ] && [ -e "$state/armed" ] || give_up
+    [ "$(cat "$state/result" 2>/dev/null)" = done ] && [ -e "$armed" ] || give_up
 }
 
 # Comes as a command of its own, after that answer. Whoever takes "armed" away decides: it, or the roll-back.
 confirm() {
     alone
-    mv "$state/armed" "$state/confirmed" 2>/dev/null || [ -e "$state/confirmed" ] || give_up
+    mv "$armed" "$state/confirmed" 2>/dev/null || [ -e "$state/confirmed" ] || give_up
     systemctl stop $timer.timer 2>/dev/null
     save && exit 0
     echo "the new network configuration is in force, but cannot be saved for the next boot" >&2
@@ -215,7 +216,7 @@ save() {
 }
 
 go_back() {
-    mv "$state/armed" "$state/rolled-back" 2>/dev/null || return 0
+    rm "$armed" 2>/dev/null || return 0
     systemctl stop $worker.service 2>/dev/null
     rm -f "$trial"
     generate

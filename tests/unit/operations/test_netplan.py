@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -26,7 +28,7 @@ class Host(harness.Host):
         """``away``: how often it cannot be connected to."""
         super().__init__({})
         self.answers, self.asked, self.away, self.connections = list(answers), list[str](), away, 1
-        self.active = True
+        self.active, self.last = True, ""
         self.connector = SimpleNamespace(client=SimpleNamespace(get_transport=self._transport))
 
     def _transport(self) -> object:
@@ -34,7 +36,8 @@ class Host(harness.Host):
 
     def run_shell_command(self, command: object, **options: Any) -> tuple[bool, object]:
         assert self.active
-        self.asked.append(str(command).removeprefix("sh /run/guard "))
+        self.last = str(command)
+        self.asked.append(self.last.rsplit(" ", 1)[-1])
         answer = self.answers.pop(0)
         if isinstance(answer, Ends):
             self.active = answer = False  # which pyinfra takes for a command that has failed
@@ -70,9 +73,9 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return clock
 
 
-def change(host: Host, patience: int = 90) -> bool:
+def change(host: Host, patience: int = 90, guard: str = "/run/guard") -> bool:
     state = SimpleNamespace(print_output=True, print_input=True)
-    return Guarded("/run/guard", patience).execute(state, host, {})  # type: ignore[arg-type, typeddict-item]
+    return Guarded(guard, patience).execute(state, host, {})  # type: ignore[arg-type, typeddict-item]
 
 
 _STEPS = ["prepare", "change", "confirm"]
@@ -104,6 +107,21 @@ def test_nothing_follows_a_step_that_fails(failing: int) -> None:
     host = Host(*[True] * (failing - 1), False)
     assert not change(host)
     assert (host.asked, host.lines) == (_STEPS[:failing], [])
+
+
+def test_a_host_that_was_started_anew_says_so(tmp_path: Path) -> None:
+    """What lies in its memory is gone."""
+    guard = tmp_path / "guard"
+    host = Host(True, True, True)
+    assert change(host, guard=str(guard))
+    done = subprocess.run(["sh", "-c", host.last], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (
+        1,
+        "this host was started anew while its network was being changed; run the deploy once more\n",
+    )
+    guard.write_text('echo "$1"')
+    done = subprocess.run(["sh", "-c", host.last], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "confirm\n")
 
 
 def test_a_host_that_does_not_answer_any_more(clock: Clock) -> None:

@@ -151,6 +151,21 @@ def test_a_change_that_was_cut_off_goes_back_when_netplan_refuses_the_next(machi
     assert not machine.trial.exists()
 
 
+def test_a_change_that_was_cut_off_goes_back_when_the_next_cannot_be_noted(machine: Machine) -> None:
+    machine.guard("prepare")
+    machine.guard("apply")
+    machine.program("mkdir", 'echo "mkdir: No space left on device" >&2; exit 1')
+    machine.calls()
+    result = machine.guard("prepare")
+    folder = machine.root / "run/ciliumlab/netplan/60-lab"
+    assert (result.returncode, result.stderr) == (
+        1,
+        f"mkdir: No space left on device\n{folder} cannot be written; nothing was changed\n",
+    )
+    assert "ip route add 10.11.0.0/16" in machine.calls()
+    assert not machine.trial.exists()
+
+
 def test_a_host_that_cannot_go_back_by_itself_is_left_alone(machine: Machine) -> None:
     machine.does("systemd-run", 'echo "Failed to start transient timer unit" >&2; exit 1')
     result = machine.guard("prepare")
