@@ -22,6 +22,9 @@ class Server(ThreadingHTTPServer):
     """Serves the folder ``root`` at an address; LabError when that is taken or cannot be had."""
 
     daemon_threads = True
+    # A lab's machines ask at once, each for several files; whom the default of 5 turns away tries again
+    # after a second and more, or gives up.
+    request_queue_size = 128
 
     def __init__(
         self, root: Path, address: str, port: int, log: Callable[[str], None] = lambda line: None
