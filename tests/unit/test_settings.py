@@ -9,7 +9,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ciliumlab import settings as module
@@ -137,12 +137,10 @@ class TestOverrides:
     def test_values_are_parsed_as_pyinfra_does(self, text: str) -> None:
         assert repr(module._parse(text)) == repr(parse_cli_arg(text))
 
-    @settings(max_examples=100, deadline=None)
     @given(text=st.text(max_size=20))
     def test_whatever_it_is_it_is_parsed_as_pyinfra_does(self, text: str) -> None:
         assert repr(module._parse(text)) == repr(parse_cli_arg(text))
 
-    @settings(max_examples=100, deadline=None)
     @given(override=st.text(max_size=20) | st.text(max_size=20).map("timezone={}".format))
     def test_whatever_it_is_there_are_settings_or_problems(self, override: str) -> None:
         try:

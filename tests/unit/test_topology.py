@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from netaddr import IPAddress, IPNetwork
 
@@ -337,7 +337,6 @@ class TestWhateverIsInTheFile:
         else:
             assert isinstance(load(path), Topology)
 
-    @settings(max_examples=100, deadline=None)
     @given(
         content=st.binary(max_size=80)
         | st.text(max_size=80).map(lambda text: text.encode("utf-8", "replace"))
@@ -345,12 +344,10 @@ class TestWhateverIsInTheFile:
     def test_any_bytes(self, path: Path, content: bytes) -> None:
         self.attempt(path, content)
 
-    @settings(max_examples=100, deadline=None)
     @given(value=ANYTHING)
     def test_any_value(self, path: Path, value: object) -> None:
         self.attempt(path, dumped(value))
 
-    @settings(max_examples=100, deadline=None)
     @given(data=st.data(), value=ANYTHING)
     def test_any_value_anywhere(self, path: Path, data: st.DataObject, value: object) -> None:
         tree = place = deepcopy(REFERENCE_TREE)

@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 
 from ciliumlab.errors import DeclarationError
 
@@ -24,12 +24,7 @@ _SECONDS = 2
 
 def fuzzed(examples: int) -> settings:
     """A test's settings; ``examples`` is what ``make test`` tries."""
-    return settings(
-        max_examples=examples * (10 if LONG else 1),
-        derandomize=not LONG,
-        deadline=None,
-        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-    )
+    return settings(max_examples=examples * (10 if LONG else 1))
 
 
 @contextmanager

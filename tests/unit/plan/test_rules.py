@@ -524,7 +524,7 @@ _VALUES = st.recursive(
 )
 
 
-@fuzzed(max_examples=400, deadline=None)
+@fuzzed(max_examples=400)
 @given(extra=st.dictionaries(_KEYS, _VALUES, max_size=6))
 def test_whatever_the_values_are_there_is_a_plan_or_there_are_lines(extra: dict[str, Any]) -> None:
     lab, chosen = topology(), replace(settings(), cilium_extra_values=extra, l2_announcements=True)
