@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Iterator
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,11 @@ from .test_workloads import pods, until, workload
 
 STEADY = """
 import json, os, pathlib, signal, sys, time
-pathlib.Path(os.environ["OUT"]).write_text(json.dumps({**os.environ, "PID": str(os.getpid())}))
-pathlib.Path(os.environ["READY_FILE"]).touch()
 signal.signal(signal.SIGTERM, lambda *_: (pathlib.Path(os.environ["OUT"] + ".ended").touch(), sys.exit(0)))
+new = pathlib.Path(os.environ["OUT"] + ".new")
+new.write_text(json.dumps({**os.environ, "PID": str(os.getpid())}))
+new.replace(os.environ["OUT"])  # which is read while a next one writes it
+pathlib.Path(os.environ["READY_FILE"]).touch()
 while True:
     time.sleep(0.1)
 """
@@ -110,12 +113,17 @@ def test_a_program_that_fails_says_why(kubectl: Client, machines: Machines, tmp_
     logs = {"terminationMessagePolicy": "FallbackToLogsOnError"}
     spec = {"containers": [container("crashes", tmp_path / "out", **logs)], "hostNetwork": True}
     kubectl("apply", "-f", "-", stdin=workload("Deployment", "crashes", pod=spec))
-    until(lambda: state(kubectl, "crashes").get("restartCount", 0) >= 2)
-    assert "CrashLoopBackOff" in kubectl("get", "pods", "-l", "app=crashes")
-    said = state(kubectl, "crashes")
+
+    def backing_off() -> dict[str, Any] | None:
+        found = state(kubectl, "crashes")
+        return found if found.get("restartCount", 0) >= 2 and "waiting" in found["state"] else None
+
+    said = until(backing_off)
+    seconds = {2: 10, 3: 20}.get(said["restartCount"], 40)  # it may have been seen late
     assert said["state"]["waiting"]["message"].startswith(
-        "back-off 10s restarting failed container=main pod="
+        f"back-off {seconds}s restarting failed container=main pod="
     )
+    until(lambda: "CrashLoopBackOff" in kubectl("get", "pods", "-l", "app=crashes"))
     ended = said["lastState"]["terminated"]
     assert (ended["exitCode"], ended["reason"]) == (3, "Error")
     assert ended["message"] == 'level=fatal msg="unable to do it"\n'
@@ -128,9 +136,18 @@ def test_who_does_not_end_is_killed(kubectl: Client, machines: Machines, tmp_pat
     spec = {"containers": [container("ignores", tmp_path / "out")], "terminationGracePeriodSeconds": 2}
     kubectl("apply", "-f", "-", stdin=workload("Deployment", "ignores", pod=spec))
     kubectl("rollout", "status", "deployment/ignores", "--timeout=120s")
-    kubectl("delete", "deployment", "ignores")
-    until(lambda: "Terminating" in kubectl("get", "pods", "-l", "app=ignores"))
-    until(lambda: not pods(kubectl, "ignores"))
+    # Who asks now and then may miss the two seconds.
+    watching = kubectl.start("get", "pods", "-l", "app=ignores", "--watch", "--output-watch-events")
+    try:
+        assert watching.stdout and "EVENT" in watching.stdout.readline()
+        assert "ADDED" in watching.stdout.readline()
+        kubectl("delete", "deployment", "ignores")
+        until(lambda: not pods(kubectl, "ignores"))
+        before = [*takewhile(lambda line: "DELETED" not in line, watching.stdout)]
+    finally:
+        watching.kill()
+        watching.wait()
+    assert any("Terminating" in line for line in before)
 
 
 @pytest.mark.parametrize(("policy", "phase"), [("Never", "Failed"), ("OnFailure", "Running")])
@@ -161,14 +178,14 @@ def test_a_pod_waits_for_what_it_refers_to(kubectl: Client, machines: Machines, 
     volumes = [{"name": "v", "configMap": {"name": "colours"}}]
     kubectl("apply", "-f", "-", stdin=workload("Deployment", "mounts", pod={"volumes": volumes}))
     kubectl("apply", "-f", "-", stdin=workload("Deployment", "other"))
-    kubectl("rollout", "status", "deployment/other", "--timeout=30s")
+    kubectl("rollout", "status", "deployment/other", "--timeout=120s")
     until(lambda: "CreateContainerConfigError" in kubectl("get", "pods", "-l", "app=refers"))
     waiting = state(kubectl, "refers")["state"]["waiting"]
     assert waiting["message"] == 'configmap "colours" not found'
     assert "ContainerCreating" in kubectl("get", "pods", "-l", "app=mounts")
     kubectl("create", "configmap", "colours", "--from-literal=one=red")
     for name in ("refers", "mounts"):
-        kubectl("rollout", "status", f"deployment/{name}", "--timeout=30s")
+        kubectl("rollout", "status", f"deployment/{name}", "--timeout=120s")
     assert json.loads((tmp_path / "out").read_text())["COLOUR"] == "red"
     kubectl("delete", "deployment", "refers", "mounts", "other")
 
@@ -183,7 +200,7 @@ def test_a_program_is_restarted_while_the_api_server_is_away(
         "-",
         stdin=workload("DaemonSet", "alone", pod={"containers": [container("steady", out)]}),
     )
-    kubectl("rollout", "status", "daemonset/alone", "--timeout=30s")
+    kubectl("rollout", "status", "daemonset/alone", "--timeout=120s")
     before = json.loads(out.read_text())["PID"]
     cluster.api.stop()
     try:
