@@ -30,7 +30,7 @@ def qemu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         monkeypatch.setattr("ciliumlab.machines.programs.find", lambda _: str(program))
 
     monkeypatch.setattr(accelerator, "why_no_device", lambda: None)
-    monkeypatch.setattr(accelerator, "_PROBE_SECONDS", 1)
+    monkeypatch.setattr(accelerator, "_PROBE_SECONDS", 20)
     monkeypatch.setattr(accelerator.sys, "platform", "linux")
     return put
 
@@ -55,8 +55,9 @@ def test_emulation_where_kvm_refuses_the_kernel(qemu) -> None:
     )
 
 
-def test_emulation_where_the_kernel_stays_silent(qemu) -> None:
+def test_emulation_where_the_kernel_stays_silent(qemu, monkeypatch: pytest.MonkeyPatch) -> None:
     qemu("10.0.2", HANGS)
+    monkeypatch.setattr(accelerator, "_PROBE_SECONDS", 1)
     assert choose().reason == "KVM is there but cannot run a kernel (silent for 1 s)"
 
 

@@ -196,7 +196,9 @@ def test_what_a_run_that_was_cut_has_started_is_waited_for(hosts: list[Host], ru
     for stream in runs[0].outcomes["one"].streams:
         stream.close()
     try:
-        gevent.sleep(0.5)
+        with gevent.Timeout(60):
+            while " rest " not in hosts[0].file.read_text():
+                gevent.sleep(0.05)
         assert "one: what ann@controller had started before it was cut off is at work here" in refused(
             runs[1]
         )
