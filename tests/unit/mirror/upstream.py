@@ -157,7 +157,7 @@ def publish(
         contents[f"{folder}Packages"] = text.encode()
         contents[f"{folder}Packages.gz"] = gzip.compress(text.encode(), mtime=0)
     lines = "".join(f" {sha256(content)} {len(content)} {name}\n" for name, content in contents.items())
-    signed = f"Origin: test\nDate: Mon, 23 Nov 2026 00:00:00 UTC\nSHA256:\n{lines}".encode()
+    signed = f"Origin: test\nDate: Mon, 23 Nov 2015 00:00:00 UTC\nSHA256:\n{lines}".encode()
     for name, content in contents.items():
         upstream.files[base + release + name] = content
     upstream.files[f"{base}{release}InRelease"] = key.clear_signed(signed)
