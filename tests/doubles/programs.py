@@ -65,7 +65,9 @@ def archive(programs: dict[str, str], name: str, version: str, architecture: str
             tar.addfile(entry, io.BytesIO(content))
     if name == "helm":
         cache.mkdir(parents=True, exist_ok=True)
-        kept.write_bytes(target.getvalue())
+        new = cache / f".{kept.name}.{os.getpid()}"
+        new.write_bytes(target.getvalue())
+        new.replace(kept)
     return target.getvalue()
 
 
