@@ -368,7 +368,7 @@ def test_faults(lab: Lab, name: str, status: int | None) -> None:
     fault.parent.mkdir(parents=True, exist_ok=True)
     fault.touch()
     lab.roll_out(VXLAN, wanted=False)
-    wait(lambda: "this fault was injected" in lab.log("cilium-n2"), "the fault")
+    wait(lambda: f"this fault was injected ({name})" in lab.log("cilium-n2"), "the fault")
     wait(lambda: lab.ready("n1", "cilium-n1"), "the others being ready")
     if status:
         assert lab.processes["cilium-n2"].wait(SECONDS) == status
