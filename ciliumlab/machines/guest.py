@@ -140,6 +140,7 @@ class Guests:
             # systemd's 90 s are less than it takes to find a device where all else boots, too.
             kernel_arguments += (
                 " systemd.default_timeout_start_sec=600 systemd.default_device_timeout_sec=600"
+                f" {target.emulated_kernel}"
             )
         log = self._state.machine(machine.name) / "console.log"
         console = f"path={self.console(machine)},server=on,wait=off,logfile={log}"

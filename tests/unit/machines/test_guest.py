@@ -5,14 +5,17 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
 
 import pytest
 
 from ciliumlab.errors import LabError
-from ciliumlab.machines import boot
+from ciliumlab.machines import accelerator, boot, identity
+from ciliumlab.machines.accelerator import Accelerator
 from ciliumlab.machines.guest import Guests
+from ciliumlab.machines.image import Image
 from ciliumlab.state import State
 from ciliumlab.topology import Machine, load
 
@@ -95,3 +98,20 @@ def test_one_that_goes_off_while_it_boots_is_told_with_the_last_line_of_its_qemu
 
 def test_one_that_another_version_started_has_said_nothing(guests: Guests, machine: Machine) -> None:
     assert guests.last_line(machine) == "it said nothing"
+
+
+@pytest.mark.parametrize(("way", "by_hpet"), [("tcg", True), ("kvm", False)])
+def test_emulated_kernels_do_not_find_out_how_fast_the_time_stamp_counter_is(
+    way: str, by_hpet: bool, tmp_path: Path, state: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("platform.machine", lambda: "x86_64")
+    monkeypatch.setattr(
+        accelerator, "choose", lambda target, kernel: Accelerator(way, (), "it was asked for")
+    )
+    lab = load(TOPOLOGY)
+    guests, node = Guests(replace(lab, segments=()), state), replace(lab.machines[0], interfaces=())
+    identity.prepare(state, [node])
+    base = Image("any", tmp_path, "raw", "/dev/vda", cloud_init=False)
+    guests.prepare(base)
+    command = guests._command(node, base, tmp_path / "disk")
+    assert ("tsc=unstable" in command[command.index("-append") + 1].split()) == by_hpet
