@@ -74,13 +74,13 @@ class Mirror:
 def serving(folder: Path) -> Iterator[Mirror]:
     """A mirror that is served until this ends; one of doubles is built in ``folder``."""
     filled = os.environ.get("CILIUMLAB_TEST_MIRROR")
-    (port,) = free_ports(1)
-    if filled:
-        mirror = Mirror(Path(filled), {}, doubles=False, port=port)
-    else:
+    settings: dict[str, object] = {}
+    if not filled:
         from tests.doubles.build import build
 
-        mirror = Mirror(folder, build(folder), doubles=True, port=port)
+        settings = build(folder)
+    (port,) = free_ports(1)
+    mirror = Mirror(Path(filled or folder), settings, doubles=not filled, port=port)
     mirror.start()
     try:
         yield mirror
