@@ -68,12 +68,13 @@ if ! flock -n 9; then
     fi
 fi
 since=$(now)
-echo "$$ $since $run run $who" >"$file"
+# Not cut to nothing first: somebody may be reading it. Only its first line counts.
+echo "$$ $since $run run $who" 1<>"$file"
 echo taken
 read -r nothing
 [ -n "$connection" ] || exit 0
 while [ -n "$(left 9>&-)" ]; do
-    echo "$$ $since $run rest $who" >"$file"
+    echo "$$ $since $run rest $who" 1<>"$file"
     sleep 0.2 9>&-
 done
 """
