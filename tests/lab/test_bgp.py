@@ -12,7 +12,7 @@ import pytest
 
 from . import steps
 from .running import MACHINE_TASKS, NO_SOURCES, Deploy, RunningLab, running
-from .speaker import announce
+from .speaker import RECONNECT, announce
 
 pytestmark = pytest.mark.lab
 
@@ -22,9 +22,6 @@ _PODS = {_FIRST: "172.20.0", "k8s-w1": "172.20.1", "k8s-w0": "172.20.2"}
 _SHARED = "192.168.10.211"
 # Seconds without a word after which the session has ended.
 _HOLD = 9
-
-# Seconds: many times what all takes, and half of what FRR would take by timers of its own (120, 180, 360).
-_PATIENCE = 60
 # FRR's unit lets nobody start it more than three times in three minutes.
 _RESTART = "systemctl reset-failed frr; systemctl restart frr"
 _FILE = "/etc/netplan/62-ciliumlab-pods.yaml"
@@ -137,7 +134,7 @@ def test_states_hold_with_bgp(lab: RunningLab) -> None:
 
 
 def test_an_address_of_several_nodes_has_several_ways(lab: RunningLab) -> None:
-    _soon(lambda: _routes(lab, "bgp").get(_SHARED) == set(_PODS))
+    _within(10, lambda: _routes(lab, "bgp").get(_SHARED) == set(_PODS))
 
 
 def test_nothing_else_is_let_in_or_told(lab: RunningLab) -> None:
@@ -148,14 +145,14 @@ def test_nothing_else_is_let_in_or_told(lab: RunningLab) -> None:
 
 def test_routes_arrive_soon(lab: RunningLab) -> None:
     lab.shell(_ROUTER, _RESTART)
-    seconds = _soon(lambda: _pods_by_bgp(lab) == _all_pods())
+    seconds = _within(10, lambda: _pods_by_bgp(lab) == _all_pods())
     lab.figure("learn all pods after FRR's restart on the router", seconds)
 
 
 def test_a_node_that_goes_loses_its_routes(lab: RunningLab) -> None:
     """Its power is cut: no word comes from it any more."""
     lab.kill("k8s-w1")
-    seconds = _soon(lambda: "172.20.1.0/24" not in _routes(lab, "bgp"))
+    seconds = _within(_HOLD + 3, lambda: "172.20.1.0/24" not in _routes(lab, "bgp"))
     lab.figure("forget a node that has gone", seconds)
     assert _routes(lab, "bgp").get(_SHARED) == {_FIRST, "k8s-w0"}
     run = _run(lab, rollout_timeout=4)
@@ -164,14 +161,14 @@ def test_a_node_that_goes_loses_its_routes(lab: RunningLab) -> None:
     assert "k8s-w0 (" not in run.said
     # Nor is a node that does not come waited for by a router that starts.
     lab.shell(_ROUTER, _RESTART)
-    seconds = _soon(lambda: _routes(lab, "bgp").get(_SHARED) == {_FIRST, "k8s-w0"})
+    seconds = _within(10, lambda: _routes(lab, "bgp").get(_SHARED) == {_FIRST, "k8s-w0"})
     lab.figure("learn the others' pods after FRR's restart, while a node is gone", seconds)
 
 
 def test_a_node_that_comes_back_has_its_routes(lab: RunningLab) -> None:
     with lab.step("boot a node", essential=True):
         lab.up()
-    seconds = _soon(lambda: _pods_by_bgp(lab) == _all_pods())
+    seconds = _within(2 * RECONNECT, lambda: _pods_by_bgp(lab) == _all_pods())
     lab.figure("learn of a node that came back", seconds)
     _put_pods(lab)
     assert _reaches(lab, "k8s-w1", "k8s-w0")
@@ -180,7 +177,7 @@ def test_a_node_that_comes_back_has_its_routes(lab: RunningLab) -> None:
 def test_routes_outlive_an_agent_that_starts_anew(lab: RunningLab) -> None:
     """Killed without a word, as a container's process is; its node goes on passing packets."""
     # It was only just booted: until it has told all of its routes, there is nothing to keep.
-    _soon(lambda: _has_told_all(lab, "192.168.10.101"))
+    _within(10, lambda: _has_told_all(lab, "192.168.10.101"))
     into = f"--property=StandardOutput=truncate:{_WATCHED}"
     lab.shell(_ROUTER, f"systemd-run --quiet --unit={_WATCH} {into} ip -4 monitor route")
     lab.shell("k8s-w1", "systemctl kill --signal=KILL frr; systemctl stop frr")
@@ -188,7 +185,7 @@ def test_routes_outlive_an_agent_that_starts_anew(lab: RunningLab) -> None:
     assert _pods_by_bgp(lab) == _all_pods()
     assert _reaches(lab, "k8s-w0", "k8s-w1")
     lab.shell("k8s-w1", "systemctl reset-failed frr; systemctl start frr")
-    _soon(lambda: _has_told_all(lab, "192.168.10.101"))
+    _within(20, lambda: _has_told_all(lab, "192.168.10.101"))
     assert _pods_by_bgp(lab) == _all_pods()
     # Nor were they away for a moment: packets were passed on all the while.
     watched = lab.shell(_ROUTER, f"systemctl is-active {_WATCH} && systemctl stop {_WATCH} && cat {_WATCHED}")
@@ -197,7 +194,7 @@ def test_routes_outlive_an_agent_that_starts_anew(lab: RunningLab) -> None:
 
 def test_reboot(lab: RunningLab) -> None:
     steps.reboot(lab)
-    seconds = _soon(lambda: _pods_by_bgp(lab) == _all_pods())
+    seconds = _within(20, lambda: _pods_by_bgp(lab) == _all_pods())
     lab.figure("learn all pods after a reboot of all machines", seconds)
     _put_pods(lab)
     assert _reaches(lab, "k8s-w1", "k8s-w0")
@@ -212,7 +209,7 @@ def test_configuration_edited_by_hand(lab: RunningLab) -> None:
     run = _deploy(lab)
     # Sessions that begin anew may have to be waited for besides.
     assert "FRR listens to what nodes announce" in run.changed[_ROUTER]
-    _soon(lambda: _routes(lab, "bgp").get(_SHARED) == set(_PODS))
+    _within(10, lambda: _routes(lab, "bgp").get(_SHARED) == set(_PODS))
 
 
 # Back ---------------------------------------------------------------------------------------------
@@ -321,11 +318,11 @@ def _reaches(lab: RunningLab, one: str, other: str) -> bool:
     return lab.shell(one, ping) == "yes\n"
 
 
-def _soon(so: Callable[[], bool]) -> float:
-    """How many seconds it took until it was so."""
+def _within(seconds: float, so: Callable[[], bool]) -> float:
+    """How many seconds it took until it was so; a test fails when it is not within these."""
     started = time.monotonic()
     while not so():
         passed = time.monotonic() - started
-        assert passed < _PATIENCE, f"not within {_PATIENCE} s"
+        assert passed < seconds, f"not within {seconds} s"
         time.sleep(0.2)
     return time.monotonic() - started

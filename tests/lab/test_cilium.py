@@ -134,7 +134,7 @@ def test_an_agent_that_never_becomes_ready(lab: RunningLab, mirror: Mirror) -> N
     started = time.monotonic()
     with lab.step("give up a switch that fails"):
         run = lab.deploy(_TASK, datapath=_other(lab), rollout_timeout=40)
-    assert time.monotonic() - started < 400  # and not Helm's own ten minutes
+    assert time.monotonic() - started < 180
     lab.shell(_WORKER, f"rm -r {FAULTS}")
     assert (run.status, _FIRST in run.failed) == (1, True), run.said
     assert "has not rolled out" in run.said

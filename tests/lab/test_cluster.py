@@ -68,10 +68,11 @@ def test_workers_join_at_once(lab: RunningLab) -> None:
         assert run.status == 0, run.said
         times = [[float(word) for word in watched.result().split()] for watched in watching]
     assert set(run.changed) == set(_WORKERS)
-    starts, ends = zip(*times, strict=True)
-    lab.figure("join one worker", max(end - start for start, end in times))
-    lab.figure("join two workers", max(ends) - min(starts))
-    assert max(starts) < min(ends), "one waited for the other's end"
+    one = max(end - start for start, end in times)
+    both = max(end for _, end in times) - min(start for start, _ in times)
+    lab.figure("join one worker", one)
+    lab.figure("join two workers", both)
+    assert both <= 1.3 * one, f"two take {both:.1f} s, one takes {one:.1f} s"
 
 
 def test_a_node_is_added(lab: RunningLab) -> None:
