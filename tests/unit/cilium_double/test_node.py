@@ -328,8 +328,8 @@ def test_connections_are_spread_over_the_pods(lab: Lab) -> None:
         )
         answers = asked(lab, where, found, 80, 60)
         assert len(answers) == 60, f"{where} to {found}"
-        # By chance, one of them is not among so many in one of 10^9 runs.
-        assert {*answers} == {"p1", "p2", "p3"}
+        # By chance, one of them has fewer in one of 80,000 runs.
+        assert all(answers.count(name) >= 5 for name in ("p1", "p2", "p3")), answers
 
 
 def test_another_node_answers_when_the_holder_goes(lab: Lab) -> None:
